@@ -1,0 +1,161 @@
+"""Messages: maps with small unsigned keys; key 0 is the contract's version.
+
+FIELDS is the whole definition: kind -> (key, field, type, required). Types: uint (64 bit), bool, text, sha256 and bytes
+(byte strings), ranges ([[first, last]...]), faults ([[sensor, count]...]), settings (map of text to uint, bool or
+text), channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager.
+
+    >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
+    [[3, 4]]
+"""
+
+from firmware.wire import VERSION, WireError, cbor
+from firmware.wire.shapes import is_uint, shape
+
+MESSAGE_MAX_BYTES = 4096
+TEXT_MAX_BYTES = 255
+WANT_MAX = 32
+
+FIELDS = {
+    "state": (
+        (1, "online", "bool", True),
+        (2, "boot", "uint", True),
+        (3, "log", "uint", False),
+        (4, "head", "uint", False),
+        (5, "tail", "uint", False),
+        (6, "time", "uint|null", False),
+        (7, "firmware", "text", False),
+    ),
+    "health": (
+        (1, "boot", "uint", True),
+        (2, "uptime_s", "uint", True),
+        (3, "time", "uint|null", True),
+        (4, "reset_cause", "text", True),
+        (5, "heap_free", "uint", True),
+        (6, "heap_floor", "uint", True),
+        (7, "buffered", "uint", True),
+        (8, "lost", "uint", True),
+        (9, "resent", "uint", True),
+        (10, "bad_watermarks", "uint", True),
+        (11, "rssi", "int|null", True),
+        (12, "faults", "faults", True),
+        (13, "last_error", "text", True),
+        (14, "unknown", "uint", True),
+    ),
+    "reply": ((1, "command", "uint", True), (2, "ok", "bool", True), (3, "reason", "text", True)),
+    "watermark": ((1, "log", "uint", True), (2, "next", "uint", True), (3, "want", "ranges", True)),
+    "desired": ((1, "revision", "uint", True), (2, "settings", "settings", True)),
+    "command": (
+        (1, "id", "uint", True),
+        (2, "name", "text", True),
+        (3, "arguments", "settings", True),
+        (4, "expires", "uint", True),
+    ),
+    "chunk": (
+        (1, "sha256", "sha256", True),
+        (2, "offset", "uint", True),
+        (3, "total", "uint", True),
+        (4, "data", "bytes", True),
+    ),
+}
+
+
+def encode(kind: str, fields: dict) -> bytes:
+    """Encode `fields` of a message of `kind`; WireError for a missing, unknown or ill-typed field."""
+    body = pack_fields(FIELDS[kind], fields)
+    body[0] = VERSION
+    payload = cbor.encode(body)
+    if len(payload) > MESSAGE_MAX_BYTES:
+        raise WireError("expected a message of at most %d bytes, got %d" % (MESSAGE_MAX_BYTES, len(payload)))
+    return payload
+
+
+def decode(kind: str, payload: bytes) -> dict:
+    """Return the fields of a message; absent optional ones are absent; WireError says what is wrong."""
+    if len(payload) > MESSAGE_MAX_BYTES:
+        raise WireError("expected a message of at most %d bytes, got %d" % (MESSAGE_MAX_BYTES, len(payload)))
+    return from_items(kind, cbor.decode(payload))
+
+
+def from_items(kind: str, items: object) -> dict:
+    """Check the map of a message that some CBOR library decoded."""
+    if not isinstance(items, dict):
+        raise WireError("expected a map, got %s" % shape(items))
+    if items.get(0) != VERSION or items.get(0) is False:
+        raise WireError("expected contract version %d, got %s" % (VERSION, shape(items.get(0))))
+    return check_fields(FIELDS[kind], items)
+
+
+def pack_fields(table: tuple, fields: dict) -> dict:
+    """Return {key: value} for named `fields`, checked against `table`."""
+    names = [row[1] for row in table]
+    for name in fields:
+        if name not in names:
+            raise WireError("expected one of %s, got %s" % (", ".join(names), name))
+    body = {}
+    for key, name, _, _ in table:
+        if name in fields:
+            body[key] = fields[name]
+    check_fields(table, body)
+    return body
+
+
+def check_fields(table: tuple, body: dict) -> dict:
+    """Return {field: value} for a decoded map, checked against `table`; unknown keys are ignored."""
+    fields = {}
+    for key, name, kind, required in table:
+        if key not in body:
+            if required:
+                raise WireError("expected field %s, got none" % name)
+            continue
+        value = body[key]
+        if not (value is None and kind.endswith("|null")) and not _CHECKS[kind.split("|")[0]](value):
+            raise WireError("expected %s as %s, got %s" % (name, kind, shape(value)))
+        fields[name] = value
+    return fields
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and value is not True and value is not False and -(1 << 63) <= value < 1 << 64
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value.encode()) <= TEXT_MAX_BYTES
+
+
+def _is_bytes(value: object) -> bool:
+    return isinstance(value, (bytes, bytearray))
+
+
+def _are_rows(value: object, checks: tuple, most: int) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) > most:
+        return False
+    for row in value:
+        if not isinstance(row, (list, tuple)) or len(row) != len(checks):
+            return False
+        if not all(check(cell) for check, cell in zip(checks, row)):
+            return False
+    return True
+
+
+def _are_ranges(value: object) -> bool:
+    return _are_rows(value, (is_uint, is_uint), WANT_MAX) and all(first <= last for first, last in value)
+
+
+def _are_settings(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(_is_text(k) and (v is True or v is False or is_uint(v) or _is_text(v)) for k, v in value.items())
+
+
+_CHECKS = {
+    "uint": is_uint,
+    "int": _is_int,
+    "bool": lambda value: value is True or value is False,
+    "text": _is_text,
+    "bytes": _is_bytes,
+    "sha256": lambda value: _is_bytes(value) and len(value) == 32,
+    "ranges": _are_ranges,
+    "faults": lambda value: _are_rows(value, (_is_text, is_uint), 32),
+    "settings": _are_settings,
+    "channels": lambda value: len(value) > 0 and _are_rows(value, (_is_text, _is_text, is_uint, _is_text), 32),
+}

@@ -1,0 +1,1 @@
+"""The hardware catalogue as data: what can be measured, and later boards, sensors and node designs."""
