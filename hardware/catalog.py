@@ -1,7 +1,7 @@
 """Load and validate the hardware catalogue; today the closed list of quantities.
 
-    >>> quantities()["temperature"].unit
-    'Cel'
+>>> quantities()["temperature"].unit
+'Cel'
 """
 
 from __future__ import annotations

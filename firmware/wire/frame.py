@@ -71,8 +71,8 @@ class Batch:
         self.channels = channels
         self.capacity = capacity
         self.count = 0
-        self.t0 = None
-        self.interval_s = self._boot = self._uptime_s = 0
+        self.dated = False
+        self.t0 = self.interval_s = self._boot = self._uptime_s = 0
         self._cells = array("I", bytes(4 * channels * capacity))
         self._runs = array("I", bytes(4 * 4 * MAX_RUNS))
         self._run_count = 0
@@ -83,9 +83,10 @@ class Batch:
         """True when another record might not fit; encode and start anew."""
         return self.count == self.capacity or self._run_count + self.channels > MAX_RUNS
 
-    def start(self, t0: object, interval_s: int, boot: int = 0, uptime_s: int = 0) -> None:
+    def start(self, t0, interval_s: int, boot: int = 0, uptime_s: int = 0) -> None:
         """Empty the batch; `t0` Unix s of the first record's begin, or None with `boot` and `uptime_s` instead."""
-        self.t0 = t0
+        self.dated = t0 is not None
+        self.t0 = t0 or 0
         self.interval_s = interval_s
         self._boot = boot
         self._uptime_s = uptime_s
@@ -93,7 +94,7 @@ class Batch:
         for channel in range(self.channels):
             self._open_run[channel] = 0
 
-    def add(self, values: list, flags: object = None) -> None:
+    def add(self, values: list, flags=None) -> None:
         """Append one record: an int or None a channel, and the quality flags (0..255) a channel.
 
         A value outside +-MAX_VALUE is kept as missing: it can be no reading.
@@ -126,15 +127,11 @@ class Batch:
     def encode_into(self, buf: bytearray, log: int, seq: int, epoch: int) -> int:
         """Write the frame at the start of `buf` (MAX_BYTES long) and return its length in bytes."""
         put = cbor.put_head
-        extras = self._run_count or self.t0 is None
+        extras = self._run_count or not self.dated
         buf[0] = 0x89 if extras else 0x88
         buf[1] = VERSION
         at = put(buf, put(buf, put(buf, 2, 0, log), 0, seq), 0, epoch)
-        if self.t0 is None:
-            buf[at] = 0xF6
-            at += 1
-        else:
-            at = put(buf, at, 0, self.t0)
+        at = put(buf, at, 0, self.t0) if self.dated else put(buf, at, 7, 22)  # simple value 22 is null
         at = put(buf, put(buf, at, 0, self.interval_s), 0, self.count)
         at = put(buf, at, 4, self.channels * self.count)
         at = pack_differences(buf, at, self._cells, self.channels, self.count, self.capacity)
@@ -142,14 +139,14 @@ class Batch:
 
     def _put_extras(self, buf: bytearray, at: int) -> int:
         put = cbor.put_head
-        at = put(buf, at, 5, (1 if self._run_count else 0) + (1 if self.t0 is None else 0))
+        at = put(buf, at, 5, (1 if self._run_count else 0) + (0 if self.dated else 1))
         if self._run_count:
             at = put(buf, put(buf, at, 0, _RUNS), 4, self._run_count)
             for i in range(4 * self._run_count):
                 if i % 4 == 0:
                     at = put(buf, at, 4, 4)
                 at = put(buf, at, 0, self._runs[i])
-        if self.t0 is None:
+        if not self.dated:
             at = put(buf, put(buf, at, 0, _UNDATED), 4, 2)
             at = put(buf, put(buf, at, 0, self._boot), 0, self._uptime_s)
         return at
@@ -165,7 +162,7 @@ def decode(payload: bytes) -> Frame:
     return from_items(cbor.decode(payload))
 
 
-def from_items(items: object) -> Frame:
+def from_items(items) -> Frame:
     """Check the items of a frame that some CBOR library decoded, and do the running sum."""
     if not isinstance(items, list) or len(items) not in (8, 9):
         raise WireError("expected an array of 8 or 9 items, got %s" % shape(items))
@@ -179,16 +176,16 @@ def from_items(items: object) -> Frame:
     runs, boot, uptime_s = _extras(items[8] if len(items) == 9 else {}, items[4] is None)
     values = _accumulate(items[7], items[6])
     _check_runs(runs, items[6], len(values) // items[6])
-    return Frame(*items[:7], values, runs, boot, uptime_s)
+    return Frame(*(items[:7] + [values, runs, boot, uptime_s]))
 
 
-def _accumulate(differences: object, count: int) -> list:
+def _accumulate(differences, count: int) -> list:
     if not isinstance(differences, list) or not 1 <= count <= MAX_RECORDS or len(differences) % count:
         raise WireError("expected values in columns of %d records, got %s" % (count, shape(differences)))
     if not 1 <= len(differences) // count <= MAX_CHANNELS:
         raise WireError("expected 1 to %d columns, got %d" % (MAX_CHANNELS, len(differences) // count))
     total = 0
-    values = []
+    values: list = []
     for difference in differences:
         if difference is None:
             values.append(None)
@@ -202,7 +199,7 @@ def _accumulate(differences: object, count: int) -> list:
     return values
 
 
-def _extras(extras: object, undated: bool) -> tuple:
+def _extras(extras, undated: bool) -> tuple:
     if not isinstance(extras, dict):
         raise WireError("expected a map of extras, got %s" % shape(extras))
     birth = extras.get(_UNDATED)
@@ -211,7 +208,7 @@ def _extras(extras: object, undated: bool) -> tuple:
     return extras.get(_RUNS, []), birth[0] if birth else None, birth[1] if birth else None
 
 
-def _check_runs(runs: object, count: int, columns: int) -> None:
+def _check_runs(runs, count: int, columns: int) -> None:
     if not isinstance(runs, list) or len(runs) > MAX_RUNS:
         raise WireError("expected at most %d quality runs, got %s" % (MAX_RUNS, shape(runs)))
     for run in runs:

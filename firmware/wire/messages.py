@@ -76,7 +76,7 @@ def decode(kind: str, payload: bytes) -> dict:
     return from_items(kind, cbor.decode(payload))
 
 
-def from_items(kind: str, items: object) -> dict:
+def from_items(kind: str, items) -> dict:
     """Check the map of a message that some CBOR library decoded."""
     if not isinstance(items, dict):
         raise WireError("expected a map, got %s" % shape(items))
@@ -114,19 +114,19 @@ def check_fields(table: tuple, body: dict) -> dict:
     return fields
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value) -> bool:
     return isinstance(value, int) and value is not True and value is not False and -(1 << 63) <= value < 1 << 64
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value) -> bool:
     return isinstance(value, str) and len(value.encode()) <= TEXT_MAX_BYTES
 
 
-def _is_bytes(value: object) -> bool:
+def _is_bytes(value) -> bool:
     return isinstance(value, (bytes, bytearray))
 
 
-def _are_rows(value: object, checks: tuple, most: int) -> bool:
+def _are_rows(value, checks: tuple, most: int) -> bool:
     if not isinstance(value, (list, tuple)) or len(value) > most:
         return False
     for row in value:
@@ -137,11 +137,11 @@ def _are_rows(value: object, checks: tuple, most: int) -> bool:
     return True
 
 
-def _are_ranges(value: object) -> bool:
+def _are_ranges(value) -> bool:
     return _are_rows(value, (is_uint, is_uint), WANT_MAX) and all(first <= last for first, last in value)
 
 
-def _are_settings(value: object) -> bool:
+def _are_settings(value) -> bool:
     if not isinstance(value, dict):
         return False
     return all(_is_text(k) and (v is True or v is False or is_uint(v) or _is_text(v)) for k, v in value.items())

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# Viper types are not Python types; golden vectors on both interpreters check this file instead.
 """The hot loop of the frame encoder: columns of scaled integers to CBOR differences.
 
 One source for both interpreters: viper machine code on a node, plain Python on a host. Everything stays inside 32 bits

@@ -64,7 +64,7 @@ def decode(kind: str, payload: bytes) -> dict:
     return from_items(kind, cbor.decode(payload))
 
 
-def from_items(kind: str, items: object) -> dict:
+def from_items(kind: str, items) -> dict:
     """Check the items of a channels or loss record that some CBOR library decoded."""
     if not isinstance(items, list) or len(items) != 4 or not isinstance(items[3], dict):
         raise WireError("expected [version, log, seq, {..}], got %s" % shape(items))
