@@ -1,0 +1,133 @@
+"""The fleet's own certificate authority, kept in one directory.
+
+    ca.crt, ca.key             the root, PEM; 10 years
+    broker.crt, broker.key     server certificate; `citynode-broker`, `localhost`, 127.0.0.1 and the configured names
+    manager.crt, manager.key   client `citynode.manager`: may read and write every topic of the fleet
+    twin.crt, twin.key         client `citynode.twin`: may read what nodes send, for consumers of telemetry
+    issued.jsonl               one line for each certificate given out: serial, name, purpose, validity
+
+A node id has no dot, so no node can ever be called like the manager or the twin. Node keys are handed over and not kept.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from device_manager.errors import SetupError, UsageError
+from device_manager.identities import certificates
+from device_manager.identities.certificates import BACKDATE_S, DAY_S, Identity
+from device_manager.identities.files import make_private_directory, write_private
+from firmware.wire import topics
+
+MANAGER = "citynode.manager"
+TWIN = "citynode.twin"
+ROOT_DAYS = 3650
+BROKER_DAYS = 397
+CLIENT_DAYS = 397
+NODE_DAYS = 397
+_LOCAL_NAMES = ("localhost", "127.0.0.1")
+
+
+class Authority:
+    """The CA of one fleet; `create` makes it once, `open` reads it afterwards."""
+
+    def __init__(self, directory: Path, root: Identity) -> None:
+        self._directory = directory
+        self._root = root
+
+    @classmethod
+    def create(cls, directory: Path, broker_names: tuple[str, ...], now_s: float) -> "Authority":
+        """Make root, broker, manager and twin identities in `directory`, which must not hold a CA yet."""
+        if (directory / "ca.key").exists():
+            todo = "use the existing one; a new CA would lock every node out"
+            raise SetupError(expected=f"no CA in {directory}", got="ca.key", todo=todo)
+        make_private_directory(directory)
+        authority = cls(directory, certificates.root("citynode CA", now_s, ROOT_DAYS))
+        authority._keep("ca", authority._root, "root")
+        authority.renew_broker(broker_names, now_s)
+        for file, name in (("manager", MANAGER), ("twin", TWIN)):
+            authority._keep(file, authority._client(name, now_s, CLIENT_DAYS), "client")
+        return authority
+
+    @classmethod
+    def open(cls, directory: Path) -> "Authority":
+        """Read the CA made by `create`; raises SetupError when it is missing, unreadable or damaged."""
+        try:
+            return cls(directory, _read_identity(directory, "ca"))
+        except FileNotFoundError as error:
+            todo = "run `citynode init`, or restore identities/ from a backup"
+            raise SetupError(expected=f"the CA in {directory}", got=f"no {error.filename}", todo=todo) from None
+        except OSError as error:
+            todo = "run as the user who ran `citynode init`"
+            raise SetupError(expected=f"to read the CA in {directory}", got=str(error.strerror), todo=todo) from error
+        except (ValueError, TypeError) as error:
+            todo = "restore identities/ from a backup"
+            raise SetupError(expected=f"a PEM key and certificate in {directory}", got=str(error), todo=todo) from error
+
+    @property
+    def root_file(self) -> Path:
+        """PEM file with the root certificate, for everyone who checks the broker or a client."""
+        return self._directory / "ca.crt"
+
+    def files(self, name: str) -> tuple[Path, Path]:
+        """Return the PEM certificate and key files of "broker", "manager" or "twin"."""
+        return self._directory / f"{name}.crt", self._directory / f"{name}.key"
+
+    def anchor_der(self) -> bytes:
+        """Return the root certificate as DER: one trust anchor file of a node."""
+        return self._root.certificate_der()
+
+    def renew_broker(self, names: tuple[str, ...], now_s: float) -> None:
+        """Give the broker a new key and certificate for `names`, this machine's own names added."""
+        wanted = tuple(dict.fromkeys((*names, *_LOCAL_NAMES)))
+        end_s = now_s + BROKER_DAYS * DAY_S
+        self._keep("broker", certificates.server(self._root, wanted, now_s - BACKDATE_S, end_s), "server")
+
+    def issue_node(self, node: str, now_s: float) -> Identity:
+        """Return a new key and certificate for a node; its serial number is recorded, its key is not kept."""
+        if not topics.is_node_id(node):
+            todo = "use 3 to 32 characters of a-z, 0-9 and -"
+            raise UsageError(expected="a node id", got=repr(node), todo=todo)
+        identity = self._client(node, now_s, NODE_DAYS)
+        self._record(identity, "node")
+        return identity
+
+    def issued(self) -> list[dict[str, object]]:
+        """Return the record of all certificates given out, oldest first (keys as in issued.jsonl)."""
+        lines = (self._directory / "issued.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _client(self, name: str, now_s: float, days: int) -> Identity:
+        return certificates.client(self._root, name, now_s - BACKDATE_S, now_s + days * DAY_S)
+
+    def _keep(self, file: str, identity: Identity, purpose: str) -> None:
+        certificate_file, key_file = self.files(file)
+        write_private(key_file, identity.key_pem())
+        certificate_file.write_bytes(identity.certificate_pem())
+        self._record(identity, purpose)
+
+    def _record(self, identity: Identity, purpose: str) -> None:
+        certificate = identity.certificate
+        line = {
+            "serial": f"{certificate.serial_number:x}",
+            "name": certificate.subject.rfc4514_string().removeprefix("CN="),
+            "purpose": purpose,
+            "not_before": certificate.not_valid_before_utc.isoformat(),
+            "not_after": certificate.not_valid_after_utc.isoformat(),
+        }
+        with (self._directory / "issued.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _read_identity(directory: Path, name: str) -> Identity:
+    certificate = x509.load_pem_x509_certificate((directory / f"{name}.crt").read_bytes())
+    key = serialization.load_pem_private_key((directory / f"{name}.key").read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{name}.key is not an EC key")
+    return Identity(certificate, key)

@@ -1,0 +1,119 @@
+"""X.509 certificates of the fleet: pure functions from a name, a key and a time to a signed certificate (RFC 5280).
+
+All are EC P-256 with SHA-256. A certificate is valid from one day before it was made, because a node's clock may be
+behind, and because the manager's clock may have been ahead when it signed.
+"""
+
+import datetime
+import ipaddress
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY_S = 86_400
+BACKDATE_S = DAY_S
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate with its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def certificate_pem(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def certificate_der(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+    def key_pem(self) -> bytes:
+        """Private key as unencrypted PKCS#8 PEM."""
+        return self._key(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+
+    def key_der(self) -> bytes:
+        """Private key as SEC1 DER (121 bytes), which MicroPython's mbedTLS reads on every port."""
+        return self._key(serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL)
+
+    def _key(self, encoding: serialization.Encoding, form: serialization.PrivateFormat) -> bytes:
+        return self.key.private_bytes(encoding, form, serialization.NoEncryption())
+
+
+def root(name: str, now_s: float, days: int) -> Identity:
+    """Return a new self-signed root that may sign end certificates and nothing below them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _name(name)
+    builder = _builder(subject, subject, key, now_s, now_s + days * DAY_S)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_key_usage(sign_certificates=True), critical=True)
+    return Identity(builder.sign(key, hashes.SHA256()), key)
+
+
+def server(issuer: Identity, names: tuple[str, ...], not_before_s: float, not_after_s: float) -> Identity:
+    """Return a server certificate whose CN is the first name; a name may be a DNS name or an IP address."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = _builder(_name(names[0]), issuer.certificate.subject, key, not_before_s, not_after_s)
+    builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False)
+    return _leaf(builder, issuer, key, ExtendedKeyUsageOID.SERVER_AUTH)
+
+
+def client(issuer: Identity, name: str, not_before_s: float, not_after_s: float) -> Identity:
+    """Return a client certificate whose CN is `name`: the MQTT user name and client id of its holder."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = _builder(_name(name), issuer.certificate.subject, key, not_before_s, not_after_s)
+    return _leaf(builder, issuer, key, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def _leaf(
+    builder: x509.CertificateBuilder, issuer: Identity, key: ec.EllipticCurvePrivateKey, usage: x509.ObjectIdentifier
+) -> Identity:
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(sign_certificates=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    return Identity(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, not_before_s: float, not_after_s: float
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_utc(not_before_s))
+        .not_valid_after(_utc(not_after_s))
+    )
+
+
+def _key_usage(sign_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not sign_certificates,
+        key_cert_sign=sign_certificates,
+        crl_sign=sign_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _utc(time_s: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(int(time_s), datetime.timezone.utc)

@@ -1,0 +1,179 @@
+"""The data directory: where everything of one fleet lies, and `settings.toml`, the few choices a person makes.
+
+    settings.toml          this file's contents, version 1
+    citynode.db            the store (frames, registry, everything a backup needs together with identities/)
+    identities/            CA and the certificates the manager gave out; private keys are 0600
+    broker/                what the broker process reads and writes, and nothing else (owned by the broker's user)
+    nodes/<node id>/       directories of virtual nodes, as their firmware sees them
+    serve.lock             held by the one manager that may run on this directory
+
+The directory comes from `--data DIR`, else `CITYNODE_DATA`, else the platform's place for data.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from device_manager.errors import SetupError
+
+VERSION = 1
+FILE_NAME = "settings.toml"
+FIRST_PORT = 8883
+BROKERS = ("mosquitto", "iotcore")
+_Value = TypeVar("_Value", str, int)
+
+_TEMPLATE = """\
+# citynode settings. Every key is explained here; a wrong key or value is named when the file is read.
+version = {version}
+# Name of the fleet, shown to people only.
+name = {name}
+
+[broker]
+# mosquitto: certificates on both sides, access rules, messages survive a restart.
+# iotcore: for a demo where mosquitto is not installed; checks nobody, so only host 127.0.0.1 is accepted.
+kind = "{broker.kind}"
+# Address that the broker listens on: 127.0.0.1 for this machine only, 0.0.0.0 for nodes in the field.
+host = "{broker.host}"
+port = {broker.port}
+# Name in the broker's certificate, which every node checks. Nodes carry it: change it only with new nodes.
+server_name = "{broker.server_name}"
+"""
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """How the broker is reached and which one it is; `port` 1-65535, `kind` one of BROKERS."""
+
+    kind: str = "mosquitto"
+    host: str = "127.0.0.1"
+    port: int = FIRST_PORT
+    server_name: str = "citynode-broker"
+
+    @property
+    def connect_host(self) -> str:
+        """Address to connect to from this machine."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "") else "::1" if self.host == "::" else self.host
+
+    @property
+    def tls(self) -> bool:
+        """True when both sides show certificates (mosquitto), False for the plain demo broker."""
+        return self.kind == "mosquitto"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one data directory; paths are derived, so that they are spelled in one place."""
+
+    directory: Path
+    name: str = "citynode"
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+
+    @property
+    def file(self) -> Path:
+        return self.directory / FILE_NAME
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "citynode.db"
+
+    @property
+    def identities(self) -> Path:
+        return self.directory / "identities"
+
+    @property
+    def broker_directory(self) -> Path:
+        return self.directory / "broker"
+
+    @property
+    def lock(self) -> Path:
+        return self.directory / "serve.lock"
+
+    def node_directory(self, node: str) -> Path:
+        return self.directory / "nodes" / node
+
+
+def default_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the data directory used without `--data`: CITYNODE_DATA, else the platform's user data directory."""
+    if environment.get("CITYNODE_DATA"):
+        return Path(environment["CITYNODE_DATA"])
+    import platformdirs  # here because it costs 10 ms that `--data` and `--help` need not pay
+
+    return platformdirs.user_data_path("citynode", appauthor=False)
+
+
+def load(directory: Path) -> Settings:
+    """Read and check the settings of an initialised data directory; raises SetupError that names the key at fault."""
+    path = directory / FILE_NAME
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        todo = "run `citynode init` first, or name another directory with --data or CITYNODE_DATA"
+        raise SetupError(expected="an initialised data directory", got=f"no {path}", todo=todo) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(expected=f"TOML in {path}", got=str(error), todo="mend the file") from error
+    except OSError as error:
+        raise SetupError(expected=f"to read {path}", got=str(error.strerror), todo="check its owner and mode") from error
+    return _parse(directory, document)
+
+
+def save(settings: Settings) -> None:
+    """Write `settings.toml` with its explanations; the directory must exist."""
+    # A JSON string without ASCII escapes is a TOML basic string.
+    name = json.dumps(settings.name, ensure_ascii=False)
+    text = _TEMPLATE.format(version=VERSION, name=name, broker=settings.broker)
+    temporary = settings.file.with_suffix(".tmp")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(settings.file)
+
+
+def _parse(directory: Path, document: dict[str, object]) -> Settings:
+    where = directory / FILE_NAME
+    version = document.pop("version", None)
+    if version != VERSION or isinstance(version, bool):
+        todo = "use the citynode release that wrote it, or a newer one"
+        raise SetupError(expected=f"version = {VERSION} in {where}", got=f"version = {version!r}", todo=todo)
+    broker = document.pop("broker", {})
+    if not isinstance(broker, dict):
+        raise SetupError(expected=f"a table [broker] in {where}", got=repr(broker), todo="mend the file")
+    defaults = BrokerSettings()
+    settings = Settings(
+        directory,
+        _take(document, "name", "citynode", where),
+        BrokerSettings(
+            _take(broker, "broker.kind", defaults.kind, where),
+            _take(broker, "broker.host", defaults.host, where),
+            _take(broker, "broker.port", defaults.port, where),
+            _take(broker, "broker.server_name", defaults.server_name, where),
+        ),
+    )
+    for key in [*document, *(f"broker.{key}" for key in broker)]:
+        raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
+    _check(settings.broker, where)
+    return settings
+
+
+def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _Value:
+    value = table.pop(key.rpartition(".")[2], default)
+    if isinstance(value, type(default)) and not isinstance(value, bool):  # True is an int, but no port
+        return value
+    wanted = "text" if isinstance(default, str) else "a whole number"
+    raise SetupError(expected=f"{wanted} for {key} in {where}", got=repr(value), todo="mend the file")
+
+
+def _check(broker: BrokerSettings, where: Path) -> None:
+    if broker.kind not in BROKERS:
+        _refuse(where, "broker.kind", " or ".join(BROKERS), broker.kind)
+    if not 1 <= broker.port <= 65535:
+        _refuse(where, "broker.port", "1 to 65535", broker.port)
+    for key, text in (("broker.host", broker.host), ("broker.server_name", broker.server_name)):
+        # Both end up in the broker's configuration, where a space or a line break would start something new.
+        if not text or not all(c.isascii() and (c.isalnum() or c in ".-:") for c in text):
+            _refuse(where, key, "a host name or address", text)
+
+
+def _refuse(where: Path, key: str, expected: str, got: object) -> None:
+    raise SetupError(expected=f"{expected} for {key} in {where}", got=repr(got), todo="mend the file")
