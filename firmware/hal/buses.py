@@ -1,0 +1,33 @@
+"""Opens buses, counters and pins by the node's configuration; each hardware block is opened once.
+
+A sensor's configuration names its bus by number (`"bus": 0`) or its pins (`"in_pin": 4`). A bus takes the port's own
+default pins unless the node's configuration has a row for it: `"buses": [{"bus": 0, "scl": 22, "sda": 21}]`.
+"""
+
+from machine import I2C, Counter, Pin
+
+I2C_HZ = 100000  # SEN66 allows no more, and a metre of cable in a street cabinet likes it too
+COUNTER_FILTER_NS = 12000  # PCNT ignores shorter pulses; its filter ends at 12.8 us
+
+
+class Buses:
+    """`rows` is the node's list of buses, may be empty."""
+
+    def __init__(self, rows: list = ()) -> None:
+        self._rows = {row["bus"]: row for row in rows}
+        self._i2c = {}
+        self._counters = 0
+
+    def i2c(self, bus: int) -> object:
+        """The I2C bus of that number: writeto, readfrom_into; OSError when a device does not answer."""
+        if bus not in self._i2c:
+            row = self._rows.get(bus, {})
+            pins = {name: Pin(row[name]) for name in ("scl", "sda") if name in row}
+            self._i2c[bus] = I2C(bus, freq=row.get("hz", I2C_HZ), **pins)
+        return self._i2c[bus]
+
+    def counter(self, pin: int) -> object:
+        """A hardware counter of rising edges at `pin`: value() counts since now. Takes the next free unit."""
+        unit = self._counters
+        self._counters += 1
+        return Counter(unit, Pin(pin, Pin.IN, Pin.PULL_UP), filter_ns=COUNTER_FILTER_NS)

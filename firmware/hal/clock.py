@@ -1,0 +1,53 @@
+"""Time: monotonic ticks, uptime and Unix time, whatever the port's epoch and tick width.
+
+Three differences between ports end here: esp32 counts seconds from 2000 and the unix port from 1970; `time.time()` is
+an int or a float; `ticks_ms` wraps after 12.4 days on esp32. A clock that was never set counts from its epoch, so Unix
+time below a floor (or far beyond it) means "not synchronised" and is None: no reading may carry a made-up date.
+"""
+
+import time
+
+FLOOR_UNIX_S = 1767225600  # 2026-01-01: this firmware did not exist before
+CEILING_UNIX_S = FLOOR_UNIX_S + 40 * 31557600
+_SECONDS_1970_TO_2000 = 946684800
+
+
+class Clock:
+    """`seconds` counts from the start of `epoch_year`, `ticks` is a millisecond counter that may wrap."""
+
+    def __init__(self, seconds: object = time.time, epoch_year: int = 0, ticks: object = time.ticks_ms) -> None:
+        self._seconds = seconds
+        self._offset_s = _SECONDS_1970_TO_2000 if (epoch_year or time.gmtime(0)[0]) == 2000 else 0
+        self._ticks = ticks
+        self._last_ticks = ticks()
+        self._uptime_s = self._uptime_rest_ms = 0
+
+    def ticks_ms(self) -> int:
+        """Milliseconds of a counter that wraps: only `ticks_diff` may compare two of them."""
+        return self._ticks()
+
+    def ticks_diff(self, later: int, earlier: int) -> int:
+        """Milliseconds from `earlier` to `later`, right across a wrap when they are less than 6 days apart."""
+        return time.ticks_diff(later, earlier)
+
+    def ticks_add(self, ticks: int, delta_ms: int) -> int:
+        """The tick `delta_ms` after `ticks`."""
+        return time.ticks_add(ticks, delta_ms)
+
+    def unix_s(self) -> object:
+        """Unix time in whole seconds, or None while the clock is not synchronised."""
+        now_s = int(self._seconds()) + self._offset_s
+        return now_s if FLOOR_UNIX_S <= now_s < CEILING_UNIX_S else None
+
+    def uptime_s(self) -> int:
+        """Whole seconds since this object was made; call it at least every 6 days (the sampler does every second)."""
+        now = self._ticks()
+        rest_ms = self._uptime_rest_ms + time.ticks_diff(now, self._last_ticks)
+        self._last_ticks = now
+        self._uptime_s += rest_ms // 1000
+        self._uptime_rest_ms = rest_ms % 1000
+        return self._uptime_s
+
+    def ms_to_next_second(self) -> int:
+        """Milliseconds until the second of the clock changes, 1..1000, synchronised or not."""
+        return 1000 - time.time_ns() // 1000000 % 1000

@@ -1,0 +1,49 @@
+"""The chip itself: why it started, who it is, how much memory is left, and how to restart it."""
+
+import gc
+import os
+
+import machine
+
+_CAUSES = (
+    ("PWRON_RESET", "power on"),
+    ("HARD_RESET", "hard reset"),
+    ("WDT_RESET", "watchdog"),
+    ("DEEPSLEEP_RESET", "deep sleep"),
+    ("SOFT_RESET", "soft reset"),
+)
+
+
+def reset_cause() -> str:
+    """Why the last start happened, in words; 'unknown 7' for a cause that this port names otherwise."""
+    cause = machine.reset_cause()
+    for name, words in _CAUSES:
+        if getattr(machine, name, None) == cause:
+            return words
+    return "unknown %d" % cause
+
+
+def random_u32() -> int:
+    """32 random bits of the port's generator (esp32: hardware)."""
+    return int.from_bytes(os.urandom(4), "big")
+
+
+def unique_id() -> str:
+    """The chip's id in hexadecimal."""
+    return machine.unique_id().hex()
+
+
+def heap_free_bytes() -> int:
+    """Free bytes of the GC heap after a collection."""
+    gc.collect()
+    return gc.mem_free()
+
+
+def reset() -> None:
+    """Restart the chip; does not return."""
+    machine.reset()
+
+
+def watchdog(timeout_ms: int) -> object:
+    """Start the watchdog, which cannot be stopped again; feed it by `.feed()`."""
+    return machine.WDT(timeout=timeout_ms)

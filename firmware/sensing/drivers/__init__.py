@@ -1,0 +1,39 @@
+"""Sensor drivers, opened by the name in the node's configuration.
+
+The protocol of a driver:
+
+    inputs          names of the quantities that read() fills, in order
+    channels        what a record makes of them: (quantity, index of the input it comes from), in the order of the frame
+    await start()   make the sensor measure; called before the first read and again after every failure
+    await read(values, flags, at)
+                    called once a second: values[at + i] = integer scaled by the quantity's denominator, or None;
+                    flags[at + i] = quality bits, for each input i. Lists arrive cleared (None, 0)
+
+Both may raise OSError (the bus) or SensorError (the answer is wrong); the caller flags, counts and tries again. A driver
+allocates nothing that grows, waits only by asyncio, and never longer than half a second.
+
+Channels are ordered so that neighbours have similar numbers: the frame keeps one running sum through its columns.
+"""
+
+NAMES = ("sen55", "dnms", "pulse_counter")
+
+
+class SensorError(Exception):
+    """A sensor answered what it may not answer; the text says what was expected and what came."""
+
+
+def open_driver(row: dict, buses: object) -> object:
+    """Return the driver for one row of the configuration's sensors; ValueError for an unknown name.
+
+    `buses` opens hardware: i2c(bus), counter(pin). Only modules of configured sensors are loaded.
+    """
+    name = row["driver"]
+    if name not in NAMES:
+        raise ValueError("expected a driver of %s, got %s" % (", ".join(NAMES), name))
+    module = __import__("firmware.sensing.drivers." + name, None, None, ("open",))
+    return module.open(row, buses)
+
+
+def scaled(raw: int, raw_per_unit: int, denominator: int) -> int:
+    """Rescale an integer reading, rounding half up: scaled(2449, 100, 10) is 245."""
+    return (2 * raw * denominator + raw_per_unit) // (2 * raw_per_unit)

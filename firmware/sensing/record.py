@@ -1,0 +1,129 @@
+"""What a record makes of its seconds: one aggregate a channel, chosen by the kind of its quantity.
+
+    mean                arithmetic mean          level, percentile   see `noise`
+    max, min            extreme                  total               the newest count
+
+A channel with fewer than half of its seconds is missing (a total needs one). The flags of a present value are those of
+the seconds that made it; the flags of a missing one are those of the seconds that are missing.
+"""
+
+from firmware.sensing.noise import Levels
+from firmware.wire.quantities import QUANTITIES
+
+
+class Mean:
+    """Arithmetic mean of integers, rounded half up."""
+
+    needs_half = True
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new record."""
+        self.count = self._sum = 0
+
+    def add(self, value: int) -> None:
+        """Add one second."""
+        self.count += 1
+        self._sum += value
+
+    def result(self, _: int) -> int:
+        """The mean; only with count > 0."""
+        return (2 * self._sum + self.count) // (2 * self.count)
+
+
+class Pick:
+    """One of the record's seconds: the largest, the smallest or the last."""
+
+    def __init__(self, better: object, needs_half: bool = True) -> None:
+        self._better = better
+        self.needs_half = needs_half
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new record."""
+        self.count = self._value = 0
+
+    def add(self, value: int) -> None:
+        """Add one second."""
+        self._value = self._better(self._value, value) if self.count else value
+        self.count += 1
+
+    def result(self, _: int) -> int:
+        """The picked value; only with count > 0."""
+        return self._value
+
+
+def _newest(_: int, value: int) -> int:
+    return value
+
+
+def _aggregate(kind: str) -> object:
+    if kind in ("level", "percentile"):
+        return Levels()
+    if kind == "max":
+        return Pick(max)
+    if kind == "min":
+        return Pick(min)
+    return Pick(_newest, False) if kind == "total" else Mean()
+
+
+class Record:
+    """The open record of all `sensors`; `values` and `flags` (a channel each) are filled by `close`."""
+
+    def __init__(self, sensors: list) -> None:
+        self.names = []  # (quantity, sensor) a channel
+        self._channels = []  # (input, aggregate, percent)
+        self._feeds = []  # (input, aggregate), each aggregate once
+        inputs = 0
+        for sensor in sensors:
+            self._add_channels(sensor)
+            inputs += len(sensor.driver.inputs)
+        self.values = [None] * len(self._channels)
+        self.flags = [0] * len(self._channels)
+        self._good = bytearray(inputs)
+        self._missing = bytearray(inputs)
+        self.seconds = 0
+
+    def _add_channels(self, sensor: object) -> None:
+        levels = {}  # one histogram an input, shared by its LAeq and LN
+        for name, position in sensor.driver.channels:
+            kind = QUANTITIES[name][2]
+            at = sensor.first + position
+            percent = int(name[2:]) if kind == "percentile" else 0
+            aggregate = levels.get(at) if kind in ("level", "percentile") else None
+            if aggregate is None:
+                aggregate = _aggregate(kind)
+                self._feeds.append((at, aggregate))
+            if kind in ("level", "percentile"):
+                levels[at] = aggregate
+            self._channels.append((at, aggregate, percent))
+            self.names.append((name, sensor.name))
+
+    def add(self, values: list, flags: list) -> None:
+        """Add one second of all inputs."""
+        self.seconds += 1
+        for at in range(len(self._good)):
+            bits = self._missing if values[at] is None else self._good
+            bits[at] |= flags[at] & 255
+        for at, aggregate in self._feeds:
+            if values[at] is not None:
+                aggregate.add(values[at])
+
+    def close(self, seconds: int) -> None:
+        """Fill `values` and `flags` for a record of `seconds`, and begin the next."""
+        for i in range(len(self._channels)):
+            at, aggregate, percent = self._channels[i]
+            enough = aggregate.count and (2 * aggregate.count >= seconds or not aggregate.needs_half)
+            self.values[i] = aggregate.result(percent) if enough else None
+            self.flags[i] = self._good[at] if enough else self._missing[at] | self._good[at]
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the open record."""
+        self.seconds = 0
+        for _, aggregate in self._feeds:
+            aggregate.clear()
+        for at in range(len(self._good)):
+            self._good[at] = self._missing[at] = 0

@@ -1,0 +1,48 @@
+"""A driver that may fail: its failures are flagged, counted and retried with back-off, and stop nothing else."""
+
+from firmware.sensing.drivers import SensorError
+from firmware.wire import quality
+
+BACK_OFF_MAX_S = 60
+
+
+class Sensor:
+    """One configured sensor; `first` is the index of its first input in the sampler's lists."""
+
+    def __init__(self, name: str, driver: object, first: int) -> None:
+        self.name = name
+        self.driver = driver
+        self.first = first
+        self.faults = 0
+        self.last_error = ""
+        self._started = False
+        self._failures_in_a_row = 0
+        self._retry_at_s = 0
+
+    async def poll(self, values: list, flags: list, uptime_s: int) -> None:
+        """Read the driver into the lists, or flag its inputs FAULT; never raises."""
+        if uptime_s < self._retry_at_s:
+            return self._flag(values, flags)
+        try:
+            if not self._started:
+                await self.driver.start()
+                self._started = True
+            await self.driver.read(values, flags, self.first)
+            self._failures_in_a_row = 0
+        except (OSError, SensorError) as error:
+            self._fail("%s: %s" % (self.name, error), values, flags, uptime_s)
+        except Exception as error:  # a bug in one driver must not blind the other sensors of a node nobody visits
+            self._fail("%s: bug: %s %s" % (self.name, type(error).__name__, error), values, flags, uptime_s)
+
+    def _fail(self, reason: str, values: list, flags: list, uptime_s: int) -> None:
+        self.faults += 1
+        self.last_error = reason
+        self._retry_at_s = uptime_s + min(BACK_OFF_MAX_S, 1 << min(self._failures_in_a_row, 6))
+        self._failures_in_a_row += 1
+        self._started = False
+        self._flag(values, flags)
+
+    def _flag(self, values: list, flags: list) -> None:
+        for i in range(self.first, self.first + len(self.driver.inputs)):
+            values[i] = None
+            flags[i] |= quality.FAULT

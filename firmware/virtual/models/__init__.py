@@ -1,0 +1,1 @@
+"""Models of sensors. An I2C model has write(bytes), read(count) -> bytes and fault() -> text; OSError is no acknowledge."""

@@ -1,0 +1,42 @@
+"""Shim of `network`: a station that is joined as soon as it asks, unless virtual.json says `"wifi": "down"`."""
+
+from machine import BOARD
+
+STA_IF = 0
+RSSI_DBM = -61
+
+
+class WLAN:
+    """The station interface, as far as the hal uses it."""
+
+    IF_STA = STA_IF
+
+    def __init__(self, interface: int = STA_IF) -> None:
+        self._active = self._joined = False
+
+    def active(self, on: object = None) -> bool:
+        """Switch the interface on or off, or ask."""
+        if on is not None:
+            self._active = bool(on)
+            self._joined = self._joined and self._active
+        return self._active
+
+    def connect(self, ssid: str, password: str = "") -> None:
+        """Join; like the chip, refuse while switched off."""
+        if not self._active:
+            raise OSError("Wifi Not Started")
+        self._joined = True
+
+    def disconnect(self) -> None:
+        """Leave the access point."""
+        self._joined = False
+
+    def isconnected(self) -> bool:
+        """True when joined and the file does not say otherwise."""
+        return self._joined and BOARD.option("wifi", "up") == "up"
+
+    def status(self, parameter: str = "") -> int:
+        """status('rssi') in dBm."""
+        if parameter != "rssi":
+            raise ValueError("expected status('rssi'), got %s" % repr(parameter))
+        return RSSI_DBM
