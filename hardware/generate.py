@@ -11,7 +11,9 @@ from pathlib import Path
 from hardware.catalog import quantities
 
 ROOT = Path(__file__).parent.parent
-HEADER = '''"""What can be measured: generated from hardware/quantities.toml by `python -m hardware.generate`; do not edit.
+HEADER = '''"""What can be measured: generated from hardware/quantities.toml; do not edit.
+
+Written by `python -m hardware.generate`.
 
 QUANTITIES: name -> (UCUM unit, denominator, kind). Value on the wire = reading * denominator, as an integer.
 """

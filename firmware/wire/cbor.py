@@ -85,7 +85,7 @@ def _append_int(out: bytearray, value: int) -> None:
 
 
 def read_head(data: bytes, at: int) -> tuple:
-    """Return (major, argument, end) of the head at `at`; refuses heads that are cut, longer than needed or indefinite."""
+    """Return (major, argument, end) of the head at `at`; refuses cut, overlong and indefinite heads."""
     if at >= len(data):
         raise WireError("expected an item at byte %d, got the end" % at)
     major, info = data[at] >> 5, data[at] & 31

@@ -1,7 +1,7 @@
 """Messages: maps with small unsigned keys; key 0 is the contract's version.
 
-FIELDS is the whole definition: kind -> (key, field, type, required). Types: uint (64 bit), bool, text, sha256 and bytes
-(byte strings), ranges ([[first, last]...]), faults ([[sensor, count]...]), settings (map of text to uint, bool or
+FIELDS is the whole definition: kind -> (key, field, type, required). Types: uint (64 bit), uint32, bool, text, bytes,
+sha256 (32 bytes), ranges ([[first, last]...]), faults ([[sensor, count]...]), settings (map of text to uint, bool or
 text), channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager.
 
     >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
@@ -18,15 +18,15 @@ WANT_MAX = 32
 FIELDS = {
     "state": (
         (1, "online", "bool", True),
-        (2, "boot", "uint", True),
-        (3, "log", "uint", False),
-        (4, "head", "uint", False),
-        (5, "tail", "uint", False),
+        (2, "boot", "uint32", True),
+        (3, "log", "uint32", False),
+        (4, "head", "uint32", False),
+        (5, "tail", "uint32", False),
         (6, "time", "uint|null", False),
         (7, "firmware", "text", False),
     ),
     "health": (
-        (1, "boot", "uint", True),
+        (1, "boot", "uint32", True),
         (2, "uptime_s", "uint", True),
         (3, "time", "uint|null", True),
         (4, "reset_cause", "text", True),
@@ -42,7 +42,7 @@ FIELDS = {
         (14, "unknown", "uint", True),
     ),
     "reply": ((1, "command", "uint", True), (2, "ok", "bool", True), (3, "reason", "text", True)),
-    "watermark": ((1, "log", "uint", True), (2, "next", "uint", True), (3, "want", "ranges", True)),
+    "watermark": ((1, "log", "uint32", True), (2, "next", "uint32", True), (3, "want", "ranges", True)),
     "desired": ((1, "revision", "uint", True), (2, "settings", "settings", True)),
     "command": (
         (1, "id", "uint", True),
@@ -118,6 +118,10 @@ def _is_int(value) -> bool:
     return isinstance(value, int) and value is not True and value is not False and -(1 << 63) <= value < 1 << 64
 
 
+def _is_uint32(value) -> bool:
+    return is_uint(value, 32)
+
+
 def _is_text(value) -> bool:
     return isinstance(value, str) and len(value.encode()) <= TEXT_MAX_BYTES
 
@@ -138,7 +142,7 @@ def _are_rows(value, checks: tuple, most: int) -> bool:
 
 
 def _are_ranges(value) -> bool:
-    return _are_rows(value, (is_uint, is_uint), WANT_MAX) and all(first <= last for first, last in value)
+    return _are_rows(value, (_is_uint32, _is_uint32), WANT_MAX) and all(first <= last for first, last in value)
 
 
 def _are_settings(value) -> bool:
@@ -149,6 +153,7 @@ def _are_settings(value) -> bool:
 
 _CHECKS = {
     "uint": is_uint,
+    "uint32": _is_uint32,
     "int": _is_int,
     "bool": lambda value: value is True or value is False,
     "text": _is_text,

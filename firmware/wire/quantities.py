@@ -1,4 +1,6 @@
-"""What can be measured: generated from hardware/quantities.toml by `python -m hardware.generate`; do not edit.
+"""What can be measured: generated from hardware/quantities.toml; do not edit.
+
+Written by `python -m hardware.generate`.
 
 QUANTITIES: name -> (UCUM unit, denominator, kind). Value on the wire = reading * denominator, as an integer.
 """

@@ -29,7 +29,7 @@ BODIES = {
         (4, "channels", "channels", True),
         (5, "calibration", "text", False),
     ),
-    "loss": ((1, "first", "uint", True), (2, "last", "uint", True), (3, "reason", "text", True)),
+    "loss": ((1, "first", "uint32", True), (2, "last", "uint32", True), (3, "reason", "text", True)),
 }
 
 
