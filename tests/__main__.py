@@ -42,7 +42,17 @@ def install_python_packages() -> None:
     code = run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ".[test]")
     if code:
         sys.exit(code)
+    install_cddl_judge()
     stamp.write_text(wanted, "utf-8")
+
+
+def install_cddl_judge() -> None:
+    """Make .venv/zcbor: zcbor judges the contract's CDDL and needs an older cbor2 than citynode."""
+    judge = VENV / "zcbor"
+    venv.create(judge, with_pip=True)
+    pip = (judge / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    if code := run(*pip, "zcbor==0.9.1", "cbor2<6"):
+        sys.exit(code)
 
 
 def missing_programs() -> list[str]:

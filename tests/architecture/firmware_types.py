@@ -1,4 +1,4 @@
-"""Type-check the firmware against the MicroPython stubs of the ESP32 port: `python -m tests.architecture.firmware_types`.
+"""Type-check the firmware against the MicroPython stubs: `python -m tests.architecture.firmware_types`.
 
 The stubs (micropython-esp32-stubs) replace Python's own standard library, so that a module, function or argument that
 MicroPython does not have is an error here and not on a lamp post. mypy refuses site-packages as a search path, so the

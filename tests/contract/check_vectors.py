@@ -64,17 +64,18 @@ def failures(vectors: dict) -> list:
         label = vector["kind"] + ", " + vector["name"]
         payload, fields = bytes.fromhex(vector["hex"]), _with_bytes(vector["kind"], dict(vector["fields"]))
         if vector in vectors["good"] and encode(vector["kind"], vector["fields"]) != payload:
-            lines.append("%s: encoded as %s" % (label, encode(vector["kind"], vector["fields"]).hex()))
+            encoded = encode(vector["kind"], vector["fields"]).hex()
+            lines.append(f"{label}: encoded as {encoded}")
         if decode(vector["kind"], payload) != fields:
-            lines.append("%s: decoded as %s" % (label, decode(vector["kind"], payload)))
+            lines.append(f"{label}: decoded as {decode(vector['kind'], payload)}")
     for vector in vectors["bad"]:
         label = vector["kind"] + ", " + vector["name"]
         try:
             decode(vector["kind"], bytes.fromhex(vector["hex"]))
-            lines.append("%s: accepted" % label)
+            lines.append(f"{label}: accepted")
         except WireError as error:
             if vector["error"] not in str(error):
-                lines.append("%s: expected '%s' in '%s'" % (label, vector["error"], error))
+                lines.append(f"{label}: expected '{vector['error']}' in '{error}'")
     return lines
 
 
@@ -84,7 +85,8 @@ def main(path: str) -> None:
         vectors = json.load(file)
     for line in failures(vectors):
         print(line)
-    print("checked %d" % sum(len(group) for group in vectors.values()))
+    checked = sum(len(group) for group in vectors.values())
+    print(f"checked {checked}")
 
 
 if __name__ == "__main__":
