@@ -46,7 +46,7 @@ def root(name: str, now_s: float, days: int) -> Identity:
     """Return a new self-signed root that may sign end certificates and nothing below them."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
-    builder = _builder(subject, subject, key, now_s, now_s + days * DAY_S)
+    builder = _builder(subject, subject, key, now_s - BACKDATE_S, now_s + days * DAY_S)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_key_usage(sign_certificates=True), critical=True)
     return Identity(builder.sign(key, hashes.SHA256()), key)
