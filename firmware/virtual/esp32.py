@@ -1,0 +1,164 @@
+"""esp32 on a PC: the parts of that module that the firmware uses, backed by files in the current directory.
+
+Partition  `<label>.flash` with the manners of NOR flash: programming can only clear bits, erasing sets a block to 0xFF.
+           Every operation goes to the operating system at once (the port's files have no buffer of their own, and
+           flush() would be an fsync), so that SIGKILL loses nothing that was programmed. The size is `flash_bytes` of
+           `virtual.json`, 1 MiB without it; an existing file keeps its size.
+NVS        `nvs-<namespace>.json`, replaced as a whole by commit().
+"""
+
+import binascii
+import json
+import os
+
+HEAP_DATA = 4
+HEAP_EXEC = 2
+_BLOCK = 4096
+_DEFAULT_FLASH_BYTES = 1 << 20
+_IOCTL_BLOCK_COUNT, _IOCTL_BLOCK_SIZE, _IOCTL_ERASE = 4, 5, 6
+_ENOENT = 2
+_ESP_ERR_NVS_NOT_FOUND = -4354
+
+
+def _settings() -> dict:
+    try:
+        with open("virtual.json") as file:
+            return json.load(file)
+    except OSError:
+        return {}
+
+
+class Partition:
+    """One data partition; `find` makes its file when there is none yet."""
+
+    TYPE_APP = 0
+    TYPE_DATA = 1
+
+    _open = {}
+
+    def __init__(self, label: str) -> None:
+        path = label + ".flash"
+        try:
+            size_bytes = os.stat(path)[6]
+        except OSError:
+            size_bytes = _settings().get("flash_bytes", _DEFAULT_FLASH_BYTES) // _BLOCK * _BLOCK
+            _create(path, size_bytes)
+        self._label = label
+        self._blocks = size_bytes // _BLOCK
+        self._file = open(path, "r+b")
+        self._old = bytearray(256)
+        self._ones = b"\xff" * 256
+
+    @classmethod
+    def find(cls, type: int = TYPE_APP, subtype: int = 0xFF, label: str = None, block_size: int = _BLOCK) -> list:
+        """Return [partition] for a data partition with a label, else []."""
+        if type != cls.TYPE_DATA or label is None:
+            return []
+        if label not in cls._open:
+            cls._open[label] = cls(label)
+        return [cls._open[label]]
+
+    def info(self) -> tuple:
+        """(type, subtype, address, size, label, encrypted) as on the chip."""
+        return (self.TYPE_DATA, 0x40, 0x200000, self._blocks * _BLOCK, self._label, False)
+
+    def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
+        """Fill `buf` from `block`, `offset` bytes further."""
+        self._seek(block * _BLOCK + offset, len(buf))
+        self._file.readinto(buf)
+
+    def writeblocks(self, block: int, buf: bytes, offset: int = None) -> None:
+        """Program `buf`; without `offset` the blocks are erased first, as on the chip."""
+        if offset is None:
+            for i in range(len(buf) // _BLOCK):
+                self.ioctl(_IOCTL_ERASE, block + i)
+        view = memoryview(buf)
+        address = block * _BLOCK + (offset or 0)
+        self._seek(address, len(buf))
+        if len(view) > len(self._old):
+            self._old = bytearray(len(view))  # grows to the longest write, at most a few kB
+        old = memoryview(self._old)[: len(view)]
+        self._file.readinto(old)
+        for i in range(len(view)):
+            old[i] &= view[i]
+        self._file.seek(address)
+        self._file.write(old)
+
+    def ioctl(self, operation: int, argument: int = 0) -> int:
+        """Block count (4), block size (5), erase of one block (6)."""
+        if operation == _IOCTL_BLOCK_COUNT:
+            return self._blocks
+        if operation == _IOCTL_BLOCK_SIZE:
+            return _BLOCK
+        if operation != _IOCTL_ERASE:
+            return 0
+        self._seek(argument * _BLOCK, _BLOCK)
+        for _ in range(_BLOCK // len(self._ones)):
+            self._file.write(self._ones)
+        return 0
+
+    def _seek(self, address: int, length: int) -> None:
+        if address < 0 or address + length > self._blocks * _BLOCK:
+            raise OSError(-260)  # ESP_ERR_INVALID_SIZE
+        self._file.seek(address)
+
+
+def _create(path: str, size_bytes: int) -> None:
+    """Make a blank image under another name first: a node killed half-way must not find a short partition."""
+    block = b"\xff" * _BLOCK
+    with open(path + ".new", "wb") as file:
+        for _ in range(size_bytes // _BLOCK):
+            file.write(block)
+    os.rename(path + ".new", path)
+
+
+class NVS:
+    """Key-value store of one namespace: int32 and blobs; nothing is kept before commit()."""
+
+    def __init__(self, namespace: str) -> None:
+        self._path = "nvs-%s.json" % namespace
+        try:
+            with open(self._path) as file:
+                self._values = json.load(file)
+        except OSError:
+            self._values = {}
+
+    def set_i32(self, key: str, value: int) -> None:
+        """Set an integer of 32 bits with sign."""
+        self._values[key] = ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+    def get_i32(self, key: str) -> int:
+        """Return the integer, OSError when the key is missing or a blob."""
+        value = self._values.get(key)
+        if not isinstance(value, int):
+            raise OSError(_ESP_ERR_NVS_NOT_FOUND)
+        return value
+
+    def set_blob(self, key: str, value: bytes) -> None:
+        """Set a byte string."""
+        self._values[key] = binascii.hexlify(value).decode()
+
+    def get_blob(self, key: str, buf: bytearray) -> int:
+        """Copy the byte string to the start of `buf` and return its length; OSError when missing or `buf` is short."""
+        value = self._values.get(key)
+        if not isinstance(value, str) or len(value) // 2 > len(buf):
+            raise OSError(_ESP_ERR_NVS_NOT_FOUND)
+        raw = binascii.unhexlify(value)
+        buf[: len(raw)] = raw
+        return len(raw)
+
+    def erase_key(self, key: str) -> None:
+        """Remove a key, OSError when it is missing."""
+        if self._values.pop(key, None) is None:
+            raise OSError(_ESP_ERR_NVS_NOT_FOUND)
+
+    def commit(self) -> None:
+        """Keep everything set or erased so far."""
+        with open(self._path + ".new", "w") as file:
+            json.dump(self._values, file)
+        os.rename(self._path + ".new", self._path)
+
+
+def idf_heap_info(capabilities: int) -> list:
+    """[(total, free, largest free block, lowest free ever)] of a chip that has enough: this port has no such heap."""
+    return [(160000, 96000, 53248, 90000)]
