@@ -32,7 +32,7 @@ from array import array
 from collections import namedtuple
 
 from firmware.wire import VERSION, WireError, cbor
-from firmware.wire.packing import BIAS, pack_differences
+from firmware.wire.packing import BIAS, pack_differences, put_head32
 from firmware.wire.shapes import are_uints, is_uint, shape
 
 MAX_BYTES = 3800  # fits one 4096-byte erase block with its headers
@@ -44,6 +44,7 @@ TOTAL_MODULUS = BIAS
 _HEAD_BYTES = 40  # the longest head: 1 + 1 + 5 + 5 + 5 + 5 + 5 + 2 + 5
 _RUN_BYTES = 9  # the longest run: 1 + 2 + 2 + 2 + 2 with flags below 256
 _RUNS, _UNDATED = 1, 2
+_ARRAY, _MAP, _SIMPLE = 0x80, 0xA0, 0xE0  # major types 4, 5 and 7
 
 Frame = namedtuple(
     "Frame",
@@ -126,28 +127,28 @@ class Batch:
 
     def encode_into(self, buf: bytearray, log: int, seq: int, epoch: int) -> int:
         """Write the frame at the start of `buf` (MAX_BYTES long) and return its length in bytes."""
-        put = cbor.put_head
+        put = put_head32
         extras = self._run_count or not self.dated
         buf[0] = 0x89 if extras else 0x88
         buf[1] = VERSION
         at = put(buf, put(buf, put(buf, 2, 0, log), 0, seq), 0, epoch)
-        at = put(buf, at, 0, self.t0) if self.dated else put(buf, at, 7, 22)  # simple value 22 is null
+        at = put(buf, at, 0, self.t0) if self.dated else put(buf, at, _SIMPLE, 22)  # 22 is null
         at = put(buf, put(buf, at, 0, self.interval_s), 0, self.count)
-        at = put(buf, at, 4, self.channels * self.count)
+        at = put(buf, at, _ARRAY, self.channels * self.count)
         at = pack_differences(buf, at, self._cells, self.channels, self.count, self.capacity)
         return self._put_extras(buf, at) if extras else at
 
     def _put_extras(self, buf: bytearray, at: int) -> int:
-        put = cbor.put_head
-        at = put(buf, at, 5, (1 if self._run_count else 0) + (0 if self.dated else 1))
+        put = put_head32
+        at = put(buf, at, _MAP, (1 if self._run_count else 0) + (0 if self.dated else 1))
         if self._run_count:
-            at = put(buf, put(buf, at, 0, _RUNS), 4, self._run_count)
+            at = put(buf, put(buf, at, 0, _RUNS), _ARRAY, self._run_count)
             for i in range(4 * self._run_count):
                 if i % 4 == 0:
-                    at = put(buf, at, 4, 4)
+                    at = put(buf, at, _ARRAY, 4)
                 at = put(buf, at, 0, self._runs[i])
         if not self.dated:
-            at = put(buf, put(buf, at, 0, _UNDATED), 4, 2)
+            at = put(buf, put(buf, at, 0, _UNDATED), _ARRAY, 2)
             at = put(buf, put(buf, at, 0, self._boot), 0, self._uptime_s)
         return at
 

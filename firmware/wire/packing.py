@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Viper types are not Python types; golden vectors on both interpreters check this file instead.
-"""The hot loop of the frame encoder: columns of scaled integers to CBOR differences.
+"""The hot path of the frame encoder: heads, and columns of scaled integers to CBOR differences.
 
 One source for both interpreters: viper machine code on a node, plain Python on a host. Everything stays inside 32 bits
 (viper integers are 32 bits wide on an ESP32 and 64 on a PC): a stored value is biased by BIAS, so that a cell lies in
@@ -20,8 +20,34 @@ except ImportError:
         return memory
 
     ptr32 = ptr8
+    uint = int
 
 BIAS = 1 << 29  # of a stored cell; 0 is a missing value
+
+
+@micropython.viper
+def put_head32(buf: ptr8, at: int, major: int, number: uint) -> int:
+    """Write the shortest CBOR head of `major` << 5 and a number of at most 32 bits at `at`; return the end."""
+    n = int(number)  # its sign is bit 31 on an ESP32, so the size is asked of the upper half first
+    high = (n >> 16) & 0xFFFF
+    if high:
+        buf[at] = major | 26
+        buf[at + 1] = high >> 8
+        buf[at + 2] = high & 255
+        buf[at + 3] = (n >> 8) & 255
+        buf[at + 4] = n & 255
+        return at + 5
+    if n > 255:
+        buf[at] = major | 25
+        buf[at + 1] = n >> 8
+        buf[at + 2] = n & 255
+        return at + 3
+    if n > 23:
+        buf[at] = major | 24
+        buf[at + 1] = n
+        return at + 2
+    buf[at] = major | n
+    return at + 1
 
 
 @micropython.viper

@@ -1,0 +1,1 @@
+"""Real measurements that tests and benchmarks read."""
