@@ -1,0 +1,213 @@
+"""The `Broker` port with paho-mqtt 2: MQTT 5, a session that the broker keeps, acknowledgement by hand.
+
+At most RECEIVE_MAXIMUM messages are unacknowledged at once, so the broker holds back what we have not committed. A
+token is (connection, message id): after a reconnect the broker sends unacknowledged messages again, perhaps under an id
+that an old token names too, so tokens of an earlier connection are never used.
+
+paho's own thread calls `deliver`; a `deliver` that waits makes the broker wait.
+"""
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from device_manager.errors import BrokerError
+from device_manager.ports import Clock, Incoming
+from firmware.wire import topics
+
+RECEIVE_MAXIMUM = 65_535
+SESSION_EXPIRY_S = 7 * 86_400
+KEEPALIVE_S = 30
+_RETAINED_ALL, _RETAINED_IF_NEW = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE, SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+_CONNECT_S = 10.0
+_CLEAR_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerTls:
+    """Files for mutual TLS (PEM), and the name that the broker's certificate must carry."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+    server_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker listens and as whom we come; `tls` None is for a broker on this machine only."""
+
+    host: str
+    port: int
+    client_id: str
+    tls: BrokerTls | None = None
+    receive_maximum: int = RECEIVE_MAXIMUM
+
+
+class _NamedContext(ssl.SSLContext):
+    """Checks the broker's certificate against a fixed name: paho knows the address only."""
+
+    server_name: str
+
+    def wrap_socket(
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
+        """As SSLContext.wrap_socket, with our name in place of `server_hostname`."""
+        return super().wrap_socket(
+            sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, self.server_name, session
+        )
+
+
+class SystemClock:
+    """The `Clock` port."""
+
+    def now_ms(self) -> int:
+        """Return Unix time in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+
+class PahoBroker:
+    """One connection; `start` once, `stop` once."""
+
+    def __init__(self, address: BrokerAddress, clock: Clock | None = None) -> None:
+        """Prepare; BrokerError when the TLS files cannot be used."""
+        self._address = address
+        self._clock = clock or SystemClock()
+        self._deliver: Callable[[Incoming], None] | None = None
+        self._lock = threading.Lock()
+        self._connection = 0
+        self._answered = threading.Event()
+        self._refusal = ""
+        self._subscribed_before = False
+        self._client = self._make_client()
+
+    @property
+    def connected(self) -> bool:
+        """True while the connection stands."""
+        return self._client.is_connected()
+
+    def start(self, deliver: Callable[[Incoming], None]) -> None:
+        """Connect and subscribe; BrokerError when the broker does not answer, or says no, within 10 s.
+
+        Later losses of the connection are mended in the background, for ever.
+        """
+        self._deliver = deliver
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.ReceiveMaximum = self._address.receive_maximum
+        host, port = self._address.host, self._address.port
+        try:
+            self._client.connect(host, port, keepalive=KEEPALIVE_S, clean_start=False, properties=properties)
+        except (OSError, ValueError) as error:
+            raise self._broker_error(str(error)) from error
+        self._client.loop_start()
+        if not self._answered.wait(_CONNECT_S) or self._refusal:
+            self._client.disconnect()
+            self._client.loop_stop()
+            raise self._broker_error(self._refusal or f"no answer within {_CONNECT_S:.0f} s")
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send without waiting; QoS 0 is dropped while there is no connection."""
+        if qos or self.connected:
+            self._client.publish(topic, payload, qos, retain)
+
+    def acknowledge(self, tokens: Sequence[object]) -> None:
+        """Acknowledge messages by their tokens."""
+        with self._lock:
+            for token in tokens:
+                if isinstance(token, tuple) and token[0] == self._connection:
+                    self._client.ack(token[1], 1)
+
+    def stop(self) -> None:
+        """Send what is queued, disconnect, end the thread; the broker keeps the session."""
+        until = time.monotonic() + _CLEAR_S
+        while self._client.want_write() and self.connected and time.monotonic() < until:
+            time.sleep(0.005)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _make_client(self) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, self._address.client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
+        )
+        client.max_queued_messages_set(0)
+        client.reconnect_delay_set(min_delay=1, max_delay=15)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        if self._address.tls:
+            client.tls_set_context(_tls_context(self._address.tls))
+        return client
+
+    def _on_connect(
+        self, client: paho.Client, _: object, __: object, reason: ReasonCode, ___: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = str(reason)
+            self._answered.set()
+            return
+        with self._lock:
+            self._connection += 1
+        # All retained messages once for each process; after that only when the broker has forgotten the session.
+        handling = _RETAINED_IF_NEW if self._subscribed_before else _RETAINED_ALL
+        client.subscribe(topics.ALL_UP, options=SubscribeOptions(qos=1, retainHandling=handling))
+        self._subscribed_before = True
+        self._answered.set()
+        _log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
+
+    def _on_disconnect(
+        self, _: paho.Client, __: object, ___: object, reason: ReasonCode, ____: Properties | None
+    ) -> None:
+        with self._lock:
+            self._connection += 1
+        if reason.is_failure:
+            _log.warning("lost the broker at %s:%d: %s", self._address.host, self._address.port, reason)
+
+    def _on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
+        token = (self._connection, message.mid) if message.qos else None
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "not UTF-8"
+        assert self._deliver is not None  # start() set it before connecting
+        self._deliver(Incoming(topic, bytes(message.payload), self._clock.now_ms(), message.retain, token))
+
+    def _broker_error(self, got: str) -> BrokerError:
+        where = f"{self._address.host}:{self._address.port}"
+        return BrokerError(
+            expected=f"an MQTT 5 broker at {where}", got=got, todo="check that it runs and whom it lets in"
+        )
+
+
+def _tls_context(tls: BrokerTls) -> ssl.SSLContext:
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+    context.server_name = tls.server_name
+    try:
+        context.load_verify_locations(tls.ca)
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise BrokerError(
+            expected=f"readable TLS files {tls.ca}, {tls.certificate}, {tls.key}",
+            got=str(error),
+            todo="run `citynode init` or give this user the rights",
+        ) from error
+    return context

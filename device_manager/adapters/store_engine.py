@@ -1,0 +1,113 @@
+"""Opening the SQLite database: one way for the writer, one for readers, one to make it.
+
+WAL lets readers of any process go on while the writer writes; synchronous=FULL makes every commit wait for the disk.
+Transactions begin by our own word (IMMEDIATE for writers, so that a second writer waits at the door instead of failing
+in the middle).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+
+from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata, schema_version
+from device_manager.errors import StoreError
+
+BUSY_S = 5.0
+_WAL_LIMIT_BYTES = 64 << 20
+
+
+def create_database(path: Path) -> None:
+    """Make the database with all tables; StoreError when a database with tables is there already."""
+    with translated(path):
+        engine = _engine(path, "rwc", "BEGIN IMMEDIATE", NullPool)
+        with engine.begin() as connection:
+            if connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar():
+                raise StoreError(expected=f"no database at {path}", got="one with tables", todo="use it as it is")
+            metadata.create_all(connection)
+            connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+    path.chmod(0o600)
+
+
+def open_writer(path: Path) -> Engine:
+    """Open for changes; every transaction is durable when it has ended. StoreError when it cannot be used."""
+    return _open(path, "BEGIN IMMEDIATE", NullPool)
+
+
+def open_single_writer(path: Path) -> Engine:
+    """As `open_writer`, with one connection kept for ever: it notices by itself when another one wrote."""
+    return _open(path, "BEGIN IMMEDIATE", StaticPool)
+
+
+def open_reader(path: Path) -> Engine:
+    """Open for reading beside a writer; nothing can be changed through it."""
+    engine = _open(path, "BEGIN", QueuePool)
+    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only=ON").close())
+    engine.dispose()
+    return engine
+
+
+@contextmanager
+def translated(path: object) -> Iterator[None]:
+    """Turn what SQLite says about the medium into a StoreError with something to do."""
+    try:
+        yield
+    except (exc.DBAPIError, sqlite3.Error, OSError) as error:
+        words = str(getattr(error, "orig", None) or error)
+        raise StoreError(expected=f"a working database {path}", got=words, todo=_remedy(words)) from error
+
+
+def _remedy(words: str) -> str:
+    for sign, todo in (
+        ("full", "free some space on that disk; nothing that was acknowledged is lost"),
+        ("locked", "end the other program that holds it"),
+        ("readonly", "make the file and its directory writable for this user"),
+        ("unable to open", "check the path and its rights, or run `citynode init`"),
+        ("malformed", "restore a backup"),
+        ("not a database", "restore a backup"),
+    ):
+        if sign in words:
+            return todo
+    return "check the disk"
+
+
+def _open(path: Path, begin: str, pool: type) -> Engine:
+    with translated(path):
+        engine = _engine(path, "rw", begin, pool)
+        with engine.connect() as connection:
+            _check_version(connection, path)
+    return engine
+
+
+def _engine(path: Path, mode: str, begin: str, pool: type) -> Engine:
+    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        raw = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"journal_size_limit={_WAL_LIMIT_BYTES}"):
+            raw.execute("PRAGMA " + pragma).close()
+        raw.execute("PRAGMA foreign_keys=ON").close()
+        return raw
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=pool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _check_version(connection: Connection, path: Path) -> None:
+    try:
+        found = connection.execute(select(schema_version.c.version)).scalar()
+    except exc.OperationalError as error:
+        if "no such table" not in str(error.orig):
+            raise
+        raise StoreError(expected=f"a citynode database at {path}", got="another one", todo="check the path") from None
+    if found != SCHEMA_VERSION:
+        raise StoreError(
+            expected=f"schema version {SCHEMA_VERSION} in {path}",
+            got=f"version {found}",
+            todo="use the citynode that wrote it, or newer" if (found or 0) > SCHEMA_VERSION else "restore a backup",
+        )

@@ -1,0 +1,148 @@
+"""The readers' side of the store: `FleetReader` and what lists and pages show. Any process, any time, any thread."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from device_manager.adapters.store_engine import open_reader, translated
+from device_manager.adapters.store_schema import KINDS
+from device_manager.ports import Deployment, NodeView, RejectRow, Site, StoredRecord
+
+_PAGE = 2000
+_LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
+_COLUMNS = "number, node_id, log_id, seq, kind, received_ms, start_s, payload"
+_NODES = """
+SELECT node.id, node.name, node.admission, node.added_ms, shadow.document,
+       site.id, site.name, site.title, site.latitude, site.longitude, site.height_m, site.district
+FROM node
+LEFT JOIN deployment ON deployment.id = (
+    SELECT id FROM deployment WHERE node_id = node.id AND until_s IS NULL ORDER BY since_s DESC LIMIT 1)
+LEFT JOIN site ON site.id = deployment.site_id
+LEFT JOIN shadow ON shadow.node_id = node.id
+"""
+_LATEST = f"""
+SELECT {_COLUMNS} FROM frame WHERE number IN (
+    SELECT (SELECT number FROM frame WHERE node_id = node.id AND start_s IS NOT NULL
+            ORDER BY start_s DESC, number DESC LIMIT 1) FROM node)
+ORDER BY node_id
+"""
+
+
+class SqlReader:
+    """The `FleetReader` port, and the queries of `citynode node` and `citynode data`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database at `path`; StoreError when it is missing, foreign, or of another schema version."""
+        self._path = path
+        self._engine = open_reader(path)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def records(
+        self, *, after: int = 0, node_id: int | None = None, since_s: int | None = None, until_s: int | None = None
+    ) -> Iterator[StoredRecord]:
+        """Yield records above `after` in commit order, read in pages so that a slow reader holds nothing up.
+
+        With `since_s` or `until_s` (Unix s) only dated frames that may touch the window come, wherever they start.
+        """
+        sql, arguments = _selection(node_id, since_s, until_s)
+        while True:
+            with self._connect() as connection:
+                page = connection.exec_driver_sql(sql, (*arguments, after, _PAGE)).fetchall()
+            yield from map(_stored, page)
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
+
+    def record(self, log_id: int, seq: int) -> StoredRecord | None:
+        """Return the record `seq` of a log."""
+        sql = f"SELECT {_COLUMNS} FROM frame WHERE log_id = ? AND seq = ?"
+        with self._connect() as connection:
+            row = connection.exec_driver_sql(sql, (log_id, seq)).one_or_none()
+        return _stored(row) if row else None
+
+    def latest_frames(self) -> list[StoredRecord]:
+        """Return the dated frame with the latest start of every node that has one, by node."""
+        with self._connect() as connection:
+            return [_stored(row) for row in connection.exec_driver_sql(_LATEST)]
+
+    def head_number(self) -> int:
+        """Return the highest number given, 0 in an empty store."""
+        with self._connect() as connection:
+            return int(connection.exec_driver_sql("SELECT coalesce(max(number), 0) FROM frame").scalar_one())
+
+    def deployments(self) -> list[Deployment]:
+        """Return all deployments by node and begin."""
+        sql = "SELECT node_id, site_id, since_s, until_s FROM deployment ORDER BY node_id, since_s"
+        with self._connect() as connection:
+            return [Deployment(*row) for row in connection.exec_driver_sql(sql)]
+
+    def sites(self) -> list[Site]:
+        """Return all sites by name."""
+        sql = "SELECT id, name, title, latitude, longitude, height_m, district FROM site ORDER BY name"
+        with self._connect() as connection:
+            return [Site(*row) for row in connection.exec_driver_sql(sql)]
+
+    def nodes(self) -> list[NodeView]:
+        """Return all registered nodes by name, with their present site and shadow."""
+        with self._connect() as connection:
+            return [_view(row) for row in connection.exec_driver_sql(_NODES + " ORDER BY node.name")]
+
+    def node(self, name: str) -> NodeView | None:
+        """Return one registered node."""
+        with self._connect() as connection:
+            row = connection.exec_driver_sql(_NODES + " WHERE node.name = ?", (name,)).one_or_none()
+        return _view(row) if row else None
+
+    def reject_counts(self, node: str) -> dict[str, int]:
+        """Return how many messages of that name, registered or not, were not accepted, by reason."""
+        sql = "SELECT reason, count FROM reject_count WHERE node = ? ORDER BY reason"
+        with self._connect() as connection:
+            return {reason: count for reason, count in connection.exec_driver_sql(sql, (node,))}
+
+    def rejects(self, node: str, limit: int = 20) -> list[RejectRow]:
+        """Return the newest kept rejects of that name."""
+        sql = (
+            "SELECT node, topic, received_ms, reason, detail, payload, payload_bytes, log, seq FROM reject"
+            " WHERE node = ? ORDER BY id DESC LIMIT ?"
+        )
+        with self._connect() as connection:
+            return [RejectRow(*row) for row in connection.exec_driver_sql(sql, (node, limit))]
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+
+def _selection(node_id: int | None, since_s: int | None, until_s: int | None) -> tuple[str, list[int]]:
+    """Return the statement (two arguments to come: after, page size) and its first arguments.
+
+    `+number` keeps SQLite from walking the whole table by number when the index by node and start finds the few.
+    """
+    windowed = since_s is not None or until_s is not None
+    wheres, arguments = [], []
+    if node_id is not None:
+        wheres.append("node_id = ?")
+        arguments.append(node_id)
+    elif windowed:
+        wheres.append("node_id IN (SELECT id FROM node)")
+    if windowed:
+        wheres.append("start_s IS NOT NULL AND start_s > ? AND start_s < ?")
+        arguments += [(since_s or 0) - _LOOK_BACK_S, until_s if until_s is not None else 1 << 62]
+    wheres.append("+number > ?" if windowed else "number > ?")
+    return f"SELECT {_COLUMNS} FROM frame WHERE {' AND '.join(wheres)} ORDER BY number LIMIT ?", arguments
+
+
+def _stored(row: "tuple[int, ...] | object") -> StoredRecord:
+    number, node_id, log_id, seq, kind, received_ms, start_s, payload = row  # type: ignore[misc]
+    return StoredRecord(number, node_id, log_id, seq, KINDS[kind], received_ms, start_s, payload)
+
+
+def _view(row: "tuple[object, ...] | object") -> NodeView:
+    node_id, name, admission, added_ms, document, *site = row  # type: ignore[misc]
+    return NodeView(node_id, name, admission, added_ms, Site(*site) if site[0] is not None else None, document)

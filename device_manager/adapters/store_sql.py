@@ -1,0 +1,145 @@
+"""The writer's side of the store on SQLite: `FrameStore` with SQLAlchemy Core.
+
+One connection, one writer. The hot path is four prepared statements with executemany; a step costs one fsync whatever
+its size. What one row costs more than needed is said in tests/benchmarks.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, exc
+
+from device_manager.adapters.store_engine import open_single_writer, translated
+from device_manager.adapters.store_schema import KINDS
+from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
+
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+
+
+class SqlStore:
+    """The `FrameStore` port. Not for two threads at once; open a second one only after closing the first."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database at `path`; StoreError when it is missing, foreign, or of another schema version."""
+        self._path = path
+        self._engine = open_single_writer(path)
+        self._data_version: int | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator["SqlTransaction"]:
+        """Open the next step: durable after the block, undone when it raises."""
+        try:
+            with translated(self._path), self._engine.begin() as connection:
+                version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+                yield SqlTransaction(connection, changed_elsewhere=version != self._data_version)
+            self._data_version = version
+        except Exception as error:
+            self._data_version = None  # whatever was remembered of this step may not have happened
+            refusal = _refusal(error)
+            if refusal:
+                raise refusal from error
+            raise
+
+
+def _refusal(error: Exception) -> RowRefused | None:
+    """Return a RowRefused when the error is about what a row holds, not about the medium."""
+    cause = error.__cause__ or error
+    kinds = (exc.IntegrityError, exc.DataError, exc.InterfaceError, exc.ProgrammingError, OverflowError)
+    return RowRefused(str(getattr(cause, "orig", None) or cause)) if isinstance(cause, kinds) else None
+
+
+class SqlTransaction:
+    """The `Transaction` port on one connection."""
+
+    def __init__(self, connection: Connection, *, changed_elsewhere: bool) -> None:
+        self.changed_elsewhere = changed_elsewhere
+        self._run = connection.exec_driver_sql
+
+    def node(self, name: str) -> Node | None:
+        """See `Transaction.node`."""
+        row = self._run("SELECT id, name, admission FROM node WHERE name = ?", (name,)).one_or_none()
+        return Node(*row) if row else None
+
+    def log(self, log: int) -> LogRow | None:
+        """See `Transaction.log`."""
+        row = self._run("SELECT id, node_id, log, next, ahead FROM log WHERE log = ?", (log,)).one_or_none()
+        return LogRow(row[0], row[1], row[2], row[3], tuple(map(tuple, json.loads(row[4])))) if row else None
+
+    def add_log(self, node_id: int, log: int) -> LogRow:
+        """See `Transaction.add_log`."""
+        sql = "INSERT INTO log (node_id, log, next, ahead) VALUES (?, ?, 0, '[]') RETURNING id"
+        return LogRow(self._run(sql, (node_id, log)).scalar_one(), node_id, log, 0, ())
+
+    def record(self, log_id: int, seq: int) -> tuple[str, bytes] | None:
+        """See `Transaction.record`."""
+        row = self._run("SELECT kind, payload FROM frame WHERE log_id = ? AND seq = ?", (log_id, seq)).one_or_none()
+        return (KINDS[row[0]], row[1]) if row else None
+
+    def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:
+        """See `Transaction.is_rejected`."""
+        sql = "SELECT 1 FROM reject WHERE log = ? AND seq = ? AND node = ? AND (? IS NULL OR payload = ?) LIMIT 1"
+        return self._run(sql, (log, seq, node, payload, payload)).scalar() is not None
+
+    def reject_bytes(self, node: str) -> int:
+        """See `Transaction.reject_bytes`."""
+        sql = "SELECT coalesce(sum(kept_bytes), 0) FROM reject_count WHERE node = ?"
+        return int(self._run(sql, (node,)).scalar_one())
+
+    def last_event(self, node_id: int, kind: str) -> bytes | None:
+        """See `Transaction.last_event`."""
+        sql = "SELECT payload FROM event WHERE node_id = ? AND kind = ? ORDER BY id DESC LIMIT 1"
+        payload: bytes | None = self._run(sql, (node_id, kind)).scalar()
+        return payload
+
+    def shadow(self, node_id: int) -> str | None:
+        """See `Transaction.shadow`."""
+        document: str | None = self._run("SELECT document FROM shadow WHERE node_id = ?", (node_id,)).scalar()
+        return document
+
+    def append(self, rows: Sequence[RecordRow]) -> None:
+        """See `Transaction.append`; SQLite numbers them itself, one more than the highest each."""
+        self._many(
+            "INSERT INTO frame (node_id, log_id, seq, kind, received_ms, start_s, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(r[0], r[1], r[2], _KIND_NUMBERS[r[3]], r[4], r[5], r[6]) for r in rows],
+        )
+
+    def save_logs(self, rows: Sequence[LogRow]) -> None:
+        """See `Transaction.save_logs`."""
+        self._many(
+            "UPDATE log SET next = ?, ahead = ? WHERE id = ?",
+            [(row.next, json.dumps(row.ahead, separators=(",", ":")), row.log_id) for row in rows],
+        )
+
+    def save_shadows(self, rows: Sequence[tuple[int, str]]) -> None:
+        """See `Transaction.save_shadows`."""
+        sql = "INSERT INTO shadow (node_id, document) VALUES (?, ?)"
+        self._many(sql + " ON CONFLICT (node_id) DO UPDATE SET document = excluded.document", rows)
+
+    def add_rejects(self, kept: Sequence[RejectRow], only_counted: Sequence[RejectRow]) -> None:
+        """See `Transaction.add_rejects`."""
+        self._many(
+            "INSERT INTO reject (node, topic, received_ms, reason, detail, payload, payload_bytes, log, seq)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [tuple(row) for row in kept],
+        )
+        self._many(
+            "INSERT INTO reject_count (node, reason, count, kept_bytes) VALUES (?, ?, 1, ?) ON CONFLICT (node, reason)"
+            " DO UPDATE SET count = count + 1, kept_bytes = kept_bytes + excluded.kept_bytes",
+            [(row.node, row.reason, len(row.payload)) for row in kept]
+            + [(row.node, row.reason, 0) for row in only_counted],
+        )
+
+    def add_events(self, rows: Sequence[EventRow]) -> None:
+        """See `Transaction.add_events`."""
+        sql = "INSERT INTO event (node_id, kind, received_ms, payload) VALUES (?, ?, ?, ?)"
+        self._many(sql, [tuple(row) for row in rows])
+
+    def _many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:
+            self._run(sql, list(rows))

@@ -1,0 +1,108 @@
+"""The ingest loop: take what came, commit it, and only then acknowledge it and publish watermarks.
+
+A message is never acknowledged before it is durable. While the store fails, messages wait, nothing is acknowledged, and
+that is said once. A message that breaks our own code is kept as a reject with reason "internal".
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from device_manager.errors import StoreError
+from device_manager.ingest.commit import Committer, Outcome
+from device_manager.ingest.handover import HandOver
+from device_manager.ports import Broker, Incoming, Watermark
+from firmware.wire import messages, topics
+
+BATCH_MESSAGES = 2000
+GATHER_S = 0.02
+_IDLE_S = 0.5
+_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_log = logging.getLogger(__name__)
+
+
+class IngestService:
+    """Runs a thread between `broker` and `committer`; `start` and `stop` once each."""
+
+    def __init__(self, broker: Broker, committer: Committer, capacity: int = 2 * 65_535) -> None:
+        self._broker = broker
+        self._committer = committer
+        self._queue = HandOver(capacity)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        self.totals = Outcome()
+
+    def start(self) -> None:
+        """Start the thread and connect the broker; BrokerError when it cannot be reached."""
+        self._thread.start()
+        try:
+            self._broker.start(self._queue.put)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Commit and acknowledge what is here, then disconnect. While the store fails, what is here stays unacknowledged."""
+        self._queue.close()
+        self._stopping.set()
+        self._thread.join()
+        self._broker.stop()
+
+    @property
+    def waiting(self) -> int:
+        """Messages that came and are not committed."""
+        return len(self._queue)
+
+    def _run(self) -> None:
+        while not (self._stopping.is_set() and not len(self._queue)):
+            if not self._queue.wait(_IDLE_S):
+                continue
+            if len(self._queue) < BATCH_MESSAGES:
+                self._stopping.wait(GATHER_S)
+            batch = self._queue.take(BATCH_MESSAGES)
+            if batch and not self._commit_patiently(batch):
+                return
+
+    def _commit_patiently(self, batch: Sequence[Incoming]) -> bool:
+        """Commit with retries while the store fails; False when stopped before it worked."""
+        attempt = 0
+        while True:
+            try:
+                self._commit(batch)
+            except StoreError as error:
+                if attempt == 0:
+                    _log.error("%s; %d messages wait, nothing is acknowledged", error, len(batch) + len(self._queue))
+                if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
+                    return False
+                attempt += 1
+            else:
+                if attempt:
+                    _log.warning("the store works again after %d attempts", attempt)
+                return True
+
+    def _commit(self, batch: Sequence[Incoming]) -> None:
+        try:
+            outcome = self._committer.commit(batch)
+        except StoreError:
+            raise
+        except Exception as error:  # ours, not the store's: find the message that does it, keep it, go on
+            if len(batch) > 1:
+                for message in batch:
+                    self._commit([message])
+                return
+            _log.exception("a message of topic %s cannot be taken", batch[0].topic)
+            outcome = self._committer.commit_as_refused(batch[0], error)
+        self._finish(batch, outcome)
+
+    def _finish(self, batch: Sequence[Incoming], outcome: Outcome) -> None:
+        self._broker.acknowledge([message.token for message in batch if message.token is not None])
+        for watermark in outcome.watermarks:
+            self._broker.publish(topics.down(watermark.node, "watermark"), encode_watermark(watermark))
+        for name in ("stored", "duplicates", "rejected", "deferred", "messages"):
+            setattr(self.totals, name, getattr(self.totals, name) + getattr(outcome, name))
+
+
+def encode_watermark(watermark: Watermark) -> bytes:
+    """Return the message that tells a node what is committed."""
+    want = [list(hole) for hole in watermark.want]
+    return messages.encode("watermark", {"log": watermark.log, "next": watermark.next, "want": want})

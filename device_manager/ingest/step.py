@@ -1,0 +1,249 @@
+"""One batch in the making: each record once, every refusal kept, watermarks true.
+
+Rules
+1. A record is stored when its number is not committed yet. What comes again is compared: the same bytes are a
+   duplicate, other bytes are refused as "number used twice" and kept there.
+2. A refused record of a registered node and its own log counts as committed, so that no bad record blocks an outbox.
+   One of an unregistered node or of somebody else's log does not: it could punch holes into a good log, and the node
+   keeps it until it is registered.
+3. A loss record commits the range that it declares. A record that comes later all the same is stored ("rescued").
+4. A number that would need too many ranges is let fall for now: the node sends all above its watermark again.
+
+The states of logs are copies here; rows are written at the end.
+"""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from device_manager.ingest import admit as a
+from device_manager.ingest.admit import Message, Record, Refused
+from device_manager.ingest.rejects import Rejects
+from device_manager.ingest.telling import Telling
+from device_manager.ingest.watermark import LogState
+from device_manager.ports import (
+    Codec,
+    EventRow,
+    Incoming,
+    LogRow,
+    Node,
+    RecordRow,
+    RejectRow,
+    ShadowFold,
+    Transaction,
+    Watermark,
+)
+
+_REFUSED_ADMISSIONS = frozenset(("rejected", "decommissioned"))
+_REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch came to; `watermarks` are to be published now that it is durable."""
+
+    watermarks: list[Watermark] = field(default_factory=list)
+    stored: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    deferred: int = 0
+    messages: int = 0
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of the store between batches."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    logs: dict[int, tuple[LogRow, LogState]] = field(default_factory=dict)
+    columns: dict[tuple[int, int], int] = field(default_factory=dict)  # (log_id, epoch) -> channels
+
+    def forget(self, more_than: int = -1) -> None:
+        """Read everything anew that holds more than so many entries."""
+        for known in (self.nodes, self.logs, self.columns):
+            if len(known) > more_than:
+                known.clear()
+
+
+class Step:
+    """Takes messages one by one, then writes what they came to."""
+
+    def __init__(self, transaction: Transaction, memory: Memory, codec: Codec) -> None:
+        self.outcome = Outcome()
+        self._transaction = transaction
+        self._memory = memory
+        self._codec = codec
+        self._rejects = Rejects(transaction)
+        self._telling = Telling()
+        self._logs: dict[int, tuple[LogRow, LogState]] = {}
+        self._columns: dict[tuple[int, int], int] = {}
+        self._records: dict[tuple[int, int], RecordRow] = {}
+        self._events: list[EventRow] = []
+        self._touched: dict[int, Node] = {}
+
+    def take(self, message: Incoming, refusal: Refused | None = None) -> None:
+        """Decide one message; `refusal` decides it beforehand."""
+        node: Node | None = None
+        name, kind = "", ""
+        try:
+            name, kind = a.address(message.topic)
+            node = self._node(name)
+            if refusal:
+                raise refusal
+            found = self._admitted(kind, message)
+            if isinstance(found, Message):
+                self._take_message(node, message, found)
+            else:
+                self._take_record(node, message, found)
+        except Refused as refused:
+            self._refuse(message, name, kind, node, refused)
+
+    def write(self, shadows: ShadowFold) -> None:
+        """Write all rows, the states of the logs, and the shadows that they change."""
+        transaction = self._transaction
+        transaction.append(list(self._records.values()))
+        rows = [row._replace(next=state.next, ahead=state.ahead) for row, state in self._logs.values()]
+        transaction.save_logs(rows)
+        self._rejects.write()
+        transaction.add_events(self._events)
+        for log, node in self._touched.items():
+            state = self._logs[log][1] if log in self._logs else LogState()
+            self.outcome.watermarks.append(Watermark(node.name, log, state.next, state.want()))
+            self._telling.watermark(node, log, state)
+        transaction.save_shadows([
+            (node.node_id, shadows.fold(transaction.shadow(node.node_id), node.name, events))
+            for node, events in self._telling.told()
+        ])  # fmt: skip
+
+    def remember(self) -> None:
+        """Keep for the next batch what is durable now."""
+        self._memory.forget(more_than=_REMEMBERED)
+        self._memory.logs.update(self._logs)
+        self._memory.columns.update(self._columns)
+
+    def _admitted(self, kind: str, message: Incoming) -> Record | Message:
+        try:
+            return a.admit(kind, message.payload, message.received_ms, self._codec.loads)
+        except Refused:
+            raise
+        except Exception as error:  # whatever some bytes do to our own checks, the next message must be taken
+            raise Refused(a.INTERNAL, f"{type(error).__name__}: {error}"[:500]) from error
+
+    def _node(self, name: str) -> Node:
+        node = self._memory.nodes.get(name) or self._transaction.node(name)
+        if node is None:
+            raise Refused(a.NOT_REGISTERED, f"expected a registered node, got {name}")
+        self._memory.nodes[name] = node
+        if node.admission in _REFUSED_ADMISSIONS:
+            raise Refused(a.NOT_ADMITTED, f"expected an admitted node, got {name}, which is {node.admission}")
+        return node
+
+    def _known_log(self, node: Node, log: int) -> tuple[LogRow, LogState] | None:
+        """Return this step's copy of a log, None when it was never seen; Refused when it is another node's."""
+        known = self._logs.get(log)
+        if known is None:
+            remembered = self._memory.logs.get(log)
+            row = remembered[0] if remembered else self._transaction.log(log)
+            if row is None:
+                return None
+            known = row, remembered[1].copy() if remembered else LogState(row.next, row.ahead)
+            self._logs[log] = known
+        if known[0].node_id != node.node_id:
+            raise Refused(a.FOREIGN_LOG, f"expected a log of {node.name}, got log {log:08x} of another node")
+        return known
+
+    def _own_log(self, node: Node, log: int) -> tuple[LogRow, LogState]:
+        """Return this step's copy of a log of `node`, begun if need be, and have its watermark published."""
+        known = self._known_log(node, log)
+        if known is None:
+            known = self._logs[log] = self._transaction.add_log(node.node_id, log), LogState()
+        self._touched[log] = node
+        return known
+
+    def _take_record(self, node: Node, message: Incoming, record: Record) -> None:
+        row, state = self._own_log(node, record.log)
+        again = record.seq in state
+        if again and self._is_decided(node, row, record, message.payload):
+            self.outcome.duplicates += 1
+            return
+        if not again and not state.fits(record.seq):
+            self.outcome.deferred += 1
+            return
+        self._check_columns(row, record)
+        rescued = again and not self._rejects.knows(node.name, record.log, record.seq)
+        self._records[row.log_id, record.seq] = RecordRow(
+            *(node.node_id, row.log_id, record.seq, record.kind, message.received_ms, record.start_s, message.payload)
+        )
+        state.commit(record.seq)
+        self.outcome.stored += 1
+        self._note(node, message, record, row, state, rescued)
+
+    def _is_decided(self, node: Node, row: LogRow, record: Record, payload: bytes) -> bool:
+        """True when these bytes were stored or refused before; Refused when others are stored under their number."""
+        staged = self._records.get((row.log_id, record.seq))
+        stored = (staged.kind, staged.payload) if staged else self._transaction.record(row.log_id, record.seq)
+        if stored is None:
+            return self._rejects.knows(node.name, record.log, record.seq, payload)
+        if stored == (record.kind, payload):
+            return True
+        raise Refused(a.NUMBER_USED_TWICE, f"expected the {stored[0]} stored as {record.seq}, got other bytes")
+
+    def _check_columns(self, row: LogRow, record: Record) -> None:
+        """Refuse a frame whose width is not its epoch's; an epoch that has not come yet lets it pass."""
+        if record.kind != "frame":
+            return
+        key = row.log_id, record.epoch
+        width = self._columns.get(key) or self._memory.columns.get(key) or self._stored_width(*key)
+        if width and width != record.columns:
+            raise Refused(a.SHAPE, f"expected {width} columns of epoch {record.epoch}, got {record.columns}")
+
+    def _stored_width(self, log_id: int, epoch: int) -> int:
+        stored = self._transaction.record(log_id, epoch)
+        if not stored or stored[0] != "channels":
+            return 0
+        width = cast(Record, a.admit("channels", stored[1], 0, self._codec.loads)).columns
+        self._columns[log_id, epoch] = width
+        return width
+
+    def _note(self, node: Node, message: Incoming, record: Record, row: LogRow, state: LogState, rescued: bool) -> None:
+        """Draw the consequences of a stored record."""
+        lost = 0
+        if record.kind == "channels":
+            self._columns[row.log_id, record.seq] = record.columns
+        elif record.kind == "loss":
+            fields = cast(dict[str, int], record.fields)
+            lost = state.commit_range(fields["first"], fields["last"])
+        self._telling.record(node, message, record, lost, rescued)
+
+    def _take_message(self, node: Node, message: Incoming, found: Message) -> None:
+        log = found.fields.get("log")
+        if found.kind == "state" and found.fields["online"] and isinstance(log, int):
+            self._known_log(node, log)
+            self._touched[log] = node
+        self._telling.message(node, message, found)
+        self.outcome.messages += 1
+        if message.retained and self._transaction.last_event(node.node_id, found.kind) == message.payload:
+            return  # the broker shows it to every new subscription
+        self._events.append(EventRow(node.node_id, found.kind, message.received_ms, message.payload))
+
+    def _refuse(self, message: Incoming, name: str, kind: str, node: Node | None, refused: Refused) -> None:
+        log, seq = a.read_head(kind, message.payload) or (None, None)
+        if log is not None and seq is not None:
+            self._commit_refused(node, log, seq, refused)
+            if self._rejects.knows(name, log, seq, message.payload):
+                self.outcome.duplicates += 1
+                return
+        head = (name, message.topic[:300], message.received_ms, refused.reason, refused.detail)
+        self._rejects.add(RejectRow(*head, message.payload, len(message.payload), log, seq))
+        self.outcome.rejected += 1
+        if node is not None:
+            self._telling.refused(node, message, refused.reason)
+
+    def _commit_refused(self, node: Node | None, log: int, seq: int, refused: Refused) -> None:
+        if node is None or refused.reason == a.FOREIGN_LOG:
+            return
+        try:
+            _, state = self._own_log(node, log)
+        except Refused:  # bad bytes that name a foreign log: the first reason stands, nothing is committed
+            return
+        if state.fits(seq):
+            state.commit(seq)

@@ -1,0 +1,81 @@
+"""What a batch tells the shadows: the events of each node, frames summed up to one event."""
+
+from collections.abc import Iterator
+from typing import cast
+
+from device_manager.ingest.admit import Message, Record
+from device_manager.ingest.watermark import LogState
+from device_manager.ports import (
+    ChannelsStored,
+    FramesStored,
+    HealthSeen,
+    Incoming,
+    LossStored,
+    Node,
+    Rejected,
+    StateSeen,
+    WatermarkMoved,
+)
+
+
+class Telling:
+    """Collects events by node; frames come first, because they change nothing that the others look at."""
+
+    def __init__(self) -> None:
+        self._frames: dict[Node, FramesStored] = {}
+        self._others: dict[Node, list[object]] = {}
+
+    def record(self, node: Node, message: Incoming, record: Record, lost: int, rescued: bool) -> None:
+        """Tell of a stored record; `lost` numbers were committed by a loss, `rescued` if it was declared lost itself."""
+        received_ms = message.received_ms
+        if record.kind == "frame":
+            size = len(message.payload)
+            self._add(node, FramesStored(received_ms, 1, record.values, size, record.end_s, int(rescued)))
+            return
+        if rescued:
+            self._add(node, FramesStored(received_ms, 0, 0, 0, None, 1))
+        fields = cast(dict[str, str], record.fields)
+        if record.kind == "channels":
+            self._tell(node, ChannelsStored(received_ms, record.log, record.seq, fields["firmware"]))
+        else:
+            self._tell(node, LossStored(received_ms, lost, fields["reason"]))
+
+    def message(self, node: Node, message: Incoming, found: Message) -> None:
+        """Tell of a state or health message; a reply changes no shadow."""
+        if found.kind == "state":
+            self._tell(node, StateSeen(message.received_ms, message.retained, found.fields))
+        elif found.kind == "health":
+            self._tell(node, HealthSeen(message.received_ms, found.fields))
+
+    def refused(self, node: Node, message: Incoming, reason: str) -> None:
+        """Tell of a message that was not accepted."""
+        self._tell(node, Rejected(message.received_ms, reason))
+
+    def watermark(self, node: Node, log: int, state: LogState) -> None:
+        """Tell where the log stands after the batch."""
+        self._tell(node, WatermarkMoved(log, state.next, state.above))
+
+    def told(self) -> Iterator[tuple[Node, list[object]]]:
+        """Yield each node with its events, by node."""
+        for node in sorted(self._frames.keys() | self._others.keys()):
+            frames = self._frames.get(node)
+            yield node, ([frames] if frames else []) + self._others.get(node, [])
+
+    def _tell(self, node: Node, event: object) -> None:
+        self._others.setdefault(node, []).append(event)
+
+    def _add(self, node: Node, new: FramesStored) -> None:
+        old = self._frames.get(node)
+        self._frames[node] = new if old is None else _sum(old, new)
+
+
+def _sum(old: FramesStored, new: FramesStored) -> FramesStored:
+    ends = [end for end in (old.last_end_s, new.last_end_s) if end is not None]
+    return FramesStored(
+        max(old.received_ms, new.received_ms),
+        old.frames + new.frames,
+        old.values + new.values,
+        old.payload_bytes + new.payload_bytes,
+        max(ends, default=None),
+        old.rescued + new.rescued,
+    )

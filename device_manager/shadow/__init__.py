@@ -1,0 +1,12 @@
+"""Shadow: what the manager knows of each node, a pure fold over what happened.
+
+>>> from device_manager.ports import FramesStored, Rejected
+>>> shadow = fold(Shadow("kempten-01"), FramesStored(1_760_000_000_000, 1, 150, 190, 1_760_000_000, 0))
+>>> fold(shadow, Rejected(1_760_000_001_000, "not CBOR")).rejects
+{'not CBOR': 1}
+"""
+
+from device_manager.shadow.documents import JsonFold, from_document, to_document
+from device_manager.shadow.fold import Shadow, fold
+
+__all__ = ["JsonFold", "Shadow", "fold", "from_document", "to_document"]
