@@ -26,6 +26,10 @@ class Buses:
             self._i2c[bus] = I2C(bus, freq=row.get("hz", I2C_HZ), **pins)
         return self._i2c[bus]
 
+    def output(self, pin: int) -> object:
+        """A pin to switch: value(0) or value(1)."""
+        return Pin(pin, Pin.OUT, value=0)
+
     def counter(self, pin: int) -> object:
         """A hardware counter of rising edges at `pin`: value() counts since now. Takes the next free unit."""
         unit = self._counters

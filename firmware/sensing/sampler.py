@@ -21,8 +21,10 @@ PHASE_MS = 50  # after the change of the second: a sensor that measures at 1 Hz 
 
 
 class Sampler:
-    """`sensors` in the order of the frame; `batch` takes as many channels as `record` has; `on_batch(batch)` is called once
-    for every closed batch and must be done with it when it returns."""
+    """`sensors` in the order of the frame, `record` made of the same, `batch` with as many channels as `record` has.
+
+    `on_batch(batch)` is called once for every closed batch and must be done with it when it returns.
+    """
 
     def __init__(
         self,

@@ -7,14 +7,17 @@ BACK_OFF_MAX_S = 60
 
 
 class Sensor:
-    """One configured sensor; `first` is the index of its first input in the sampler's lists."""
+    """One configured sensor; `first` is the index of its first input in the sampler's lists.
 
-    def __init__(self, name: str, driver: object, first: int) -> None:
+    `on_error(text)` hears of every failure, one line with the sensor's name.
+    """
+
+    def __init__(self, name: str, driver: object, first: int, on_error: object) -> None:
         self.name = name
         self.driver = driver
         self.first = first
         self.faults = 0
-        self.last_error = ""
+        self._on_error = on_error
         self._started = False
         self._failures_in_a_row = 0
         self._retry_at_s = 0
@@ -36,7 +39,7 @@ class Sensor:
 
     def _fail(self, reason: str, values: list, flags: list, uptime_s: int) -> None:
         self.faults += 1
-        self.last_error = reason
+        self._on_error(reason)
         self._retry_at_s = uptime_s + min(BACK_OFF_MAX_S, 1 << min(self._failures_in_a_row, 6))
         self._failures_in_a_row += 1
         self._started = False

@@ -9,12 +9,28 @@ import sys
 _path = sys.path[:]
 sys.path[:] = []  # so that this import finds the module that is built in
 try:
-    from time import *
+    from time import (
+        gmtime,
+        localtime,
+        mktime,
+        sleep,
+        sleep_ms,
+        sleep_us,
+        ticks_add,
+        ticks_cpu,
+        ticks_diff,
+        ticks_ms,
+        ticks_us,
+        time_ns,
+    )
+    from time import time as _true_time
 finally:
     sys.path[:] = _path
 del _path
 
-_true_time = time
+__all__ = ("gmtime", "localtime", "mktime", "sleep", "sleep_ms", "sleep_us", "ticks_add", "ticks_cpu", "ticks_diff")
+__all__ += ("ticks_ms", "ticks_us", "time", "time_ns")
+
 _started = ticks_ms()
 _clock = None
 

@@ -9,8 +9,8 @@ The protocol of a driver:
                     called once a second: values[at + i] = integer scaled by the quantity's denominator, or None;
                     flags[at + i] = quality bits, for each input i. Lists arrive cleared (None, 0)
 
-Both may raise OSError (the bus) or SensorError (the answer is wrong); the caller flags, counts and tries again. A driver
-allocates nothing that grows, waits only by asyncio, and never longer than half a second.
+Both may raise OSError (the bus) or SensorError (the answer is wrong); the caller flags, counts and tries again. A
+driver allocates nothing that grows, waits only by asyncio, and never longer than half a second.
 
 Channels are ordered so that neighbours have similar numbers: the frame keeps one running sum through its columns.
 """

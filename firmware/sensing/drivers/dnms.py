@@ -1,14 +1,14 @@
 """DNMS, the sound level sensor of sensor.community (Teensy with a MEMS microphone), I2C 0x55.
 
 Commands, answers and their order as airRohr's firmware uses them (hbitter/DNMS, NodeMCU `dnms_i2c.h` and
-`fetchSensorDNMS`; facts only): 0001 reset, 0002 version, 0003 close the interval and calculate, 0004 ready (one word, not
-zero when ready, asked every 2 ms up to 20 times), 0005 read 6 words: LAeq, LAmin, LAmax as big-endian float32. Words
-carry Sensirion's CRC. The interval may be 1 s to 3600 s; here it is the second between two reads. The microphone's
-sensitivity is set in the Teensy.
+`fetchSensorDNMS`; facts only): 0001 reset, 0002 version, 0003 close the interval and calculate, 0004 ready (one word,
+not zero when ready, asked every 2 ms up to 20 times), 0005 read 6 words: LAeq, LAmin, LAmax as big-endian float32.
+Words carry Sensirion's CRC. The interval may be 1 s to 3600 s; here it is the second between two reads. The
+microphone's sensitivity is set in the Teensy.
 
 What the numbers are: LAeq is the energetic mean of the interval. LAmax is the highest of the sensor's own short windows
-(125 ms in later firmware), not an exponentially time-weighted maximum: it stands in for LAFmax, and the channel's sensor
-name says whose it is.
+(125 ms in later firmware), not an exponentially time-weighted maximum: it stands in for LAFmax, and the channel's
+sensor name says whose it is.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """DNMS at byte level: intervals closed by command, a moment until ready, three floats with CRCs.
 
 Replays the trace `levels` (LAeq of whole seconds). An interval takes the seconds of the trace that it covers: LAeq is
-their energetic mean, LAmin and LAmax are their extremes. The trace knows nothing shorter than a second, so LAmax here is
-the largest 1-s LAeq and lower than a real sensor's.
+their energetic mean, LAmin and LAmax are their extremes. The trace knows nothing shorter than a second, so LAmax here
+is the largest 1-s LAeq and lower than a real sensor's.
 """
 
 import math
