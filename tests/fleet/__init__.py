@@ -1,0 +1,1 @@
+"""The whole system, end to end: real firmware, a real broker, a real manager, and things that go wrong."""
