@@ -59,6 +59,12 @@ class BrokerSettings:
         return "127.0.0.1" if self.host in ("0.0.0.0", "") else "::1" if self.host == "::" else self.host
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names and addresses that the broker's certificate must carry, the name that nodes check first."""
+        everywhere = self.host in ("0.0.0.0", "::")
+        return (self.server_name,) if everywhere else (self.server_name, self.host)
+
+    @property
     def tls(self) -> bool:
         """True when both sides show certificates (mosquitto), False for the plain demo broker."""
         return self.kind == "mosquitto"
@@ -152,7 +158,7 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
     )
     for key in [*document, *(f"broker.{key}" for key in broker)]:
         raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
-    _check(settings.broker, where)
+    check(settings.broker, where)
     return settings
 
 
@@ -164,7 +170,8 @@ def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _
     raise SetupError(expected=f"{wanted} for {key} in {where}", got=repr(value), todo="mend the file")
 
 
-def _check(broker: BrokerSettings, where: Path) -> None:
+def check(broker: BrokerSettings, where: Path) -> None:
+    """Raise SetupError that names the key whose value cannot be used; `where` is the file that holds or will hold it."""
     if broker.kind not in BROKERS:
         _refuse(where, "broker.kind", " or ".join(BROKERS), broker.kind)
     if not 1 <= broker.port <= 65535:

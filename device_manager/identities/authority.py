@@ -26,8 +26,7 @@ from firmware.wire import topics
 MANAGER = "citynode.manager"
 TWIN = "citynode.twin"
 ROOT_DAYS = 3650
-BROKER_DAYS = 397
-CLIENT_DAYS = 397
+HOST_DAYS = 397
 NODE_DAYS = 397
 _LOCAL_NAMES = ("localhost", "127.0.0.1")
 
@@ -48,9 +47,7 @@ class Authority:
         make_private_directory(directory)
         authority = cls(directory, certificates.root("citynode CA", now_s, ROOT_DAYS))
         authority._keep("ca", authority._root, "root")
-        authority.renew_broker(broker_names, now_s)
-        for file, name in (("manager", MANAGER), ("twin", TWIN)):
-            authority._keep(file, authority._client(name, now_s, CLIENT_DAYS), "client")
+        authority.renew(broker_names, now_s)
         return authority
 
     @classmethod
@@ -81,18 +78,29 @@ class Authority:
         """Return the root certificate as DER: one trust anchor file of a node."""
         return self._root.certificate_der()
 
-    def renew_broker(self, names: tuple[str, ...], now_s: float) -> None:
-        """Give the broker a new key and certificate for `names`, this machine's own names added."""
-        wanted = tuple(dict.fromkeys((*names, *_LOCAL_NAMES)))
-        end_s = now_s + BROKER_DAYS * DAY_S
-        self._keep("broker", certificates.server(self._root, wanted, now_s - BACKDATE_S, end_s), "server")
+    def renew(self, broker_names: tuple[str, ...], now_s: float) -> list[str]:
+        """Give broker, manager and twin a new key and certificate where needed; return whose were renewed.
+
+        Needed is one that is missing, has less than a third of its life left, or is the broker's and lacks a name.
+        """
+        names = tuple(dict.fromkeys((*broker_names, *_LOCAL_NAMES)))
+        start_s, end_s = now_s - BACKDATE_S, now_s + HOST_DAYS * DAY_S
+        renewed = []
+        if self._is_due("broker", now_s) or set(self._broker_names()) != set(names):
+            self._keep("broker", certificates.server(self._root, names, start_s, end_s), "server")
+            renewed.append("broker")
+        for file, name in (("manager", MANAGER), ("twin", TWIN)):
+            if self._is_due(file, now_s):
+                self._keep(file, certificates.client(self._root, name, start_s, end_s), "client")
+                renewed.append(file)
+        return renewed
 
     def issue_node(self, node: str, now_s: float) -> Identity:
         """Return a new key and certificate for a node; its serial number is recorded, its key is not kept."""
         if not topics.is_node_id(node):
             todo = "use 3 to 32 characters of a-z, 0-9 and -"
             raise UsageError(expected="a node id", got=repr(node), todo=todo)
-        identity = self._client(node, now_s, NODE_DAYS)
+        identity = certificates.client(self._root, node, now_s - BACKDATE_S, now_s + NODE_DAYS * DAY_S)
         self._record(identity, "node")
         return identity
 
@@ -101,8 +109,19 @@ class Authority:
         lines = (self._directory / "issued.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
-    def _client(self, name: str, now_s: float, days: int) -> Identity:
-        return certificates.client(self._root, name, now_s - BACKDATE_S, now_s + days * DAY_S)
+    def _is_due(self, file: str, now_s: float) -> bool:
+        certificate_file, key_file = self.files(file)
+        if not (certificate_file.exists() and key_file.exists()):
+            return True
+        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        start_s, end_s = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+        return now_s > end_s - (end_s - start_s) / 3
+
+    def _broker_names(self) -> list[str]:
+        certificate = x509.load_pem_x509_certificate(self.files("broker")[0].read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+        return [*names.get_values_for_type(x509.DNSName), *addresses]
 
     def _keep(self, file: str, identity: Identity, purpose: str) -> None:
         certificate_file, key_file = self.files(file)

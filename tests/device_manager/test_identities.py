@@ -117,3 +117,18 @@ def test_damaged_authority_says_what_to_do(authority: Authority) -> None:
     (authority.root_file.parent / "ca.key").write_text("not a key")
     with pytest.raises(SetupError, match="restore identities/ from a backup"):
         Authority.open(authority.root_file.parent)
+
+
+def test_host_certificates_are_renewed_after_two_thirds_of_their_life(authority: Authority) -> None:
+    names = ("citynode-broker", "broker.example")
+    assert authority.renew(names, NOW_S + 260 * 86_400) == []
+    before = load(authority.files("manager")[0])
+    assert authority.renew(names, NOW_S + 270 * 86_400) == ["broker", "manager", "twin"]
+    assert load(authority.files("manager")[0]).not_valid_after_utc > before.not_valid_after_utc
+    assert authority.renew(names, NOW_S + 270 * 86_400) == []
+
+
+def test_broker_certificate_is_renewed_when_the_settings_name_another_host(authority: Authority) -> None:
+    assert authority.renew(("citynode-broker", "10.1.2.3"), NOW_S) == ["broker"]
+    names = load(authority.files("broker")[0]).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert ipaddress.ip_address("10.1.2.3") in names.get_values_for_type(x509.IPAddress)

@@ -1,0 +1,233 @@
+"""Composition root of the manager: the only file that knows every part.
+
+    initialise      make a data directory
+    open_fleet      register and readings of a data directory, for commands and pages, beside a running manager or not
+    Manager         broker, ingest and watermarks, from start to stop; `serve` runs one until it is told to end
+"""
+
+import fcntl
+import getpass
+import logging
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from device_manager import settings as settings_file
+from device_manager.adapters import mosquitto
+from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
+from device_manager.adapters.broker_process import port_problem
+from device_manager.adapters.broker_supervisor import Supervisor
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.iotcore_broker import Iotcore
+from device_manager.adapters.mosquitto import Mosquitto
+from device_manager.adapters.store_engine import create_database
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.adapters.store_register import SqlRegister
+from device_manager.adapters.store_sql import SqlStore
+from device_manager.adapters.virtual_files import Timing, write_node
+from device_manager.errors import SetupError, UsageError
+from device_manager.identities import Authority
+from device_manager.identities.authority import MANAGER
+from device_manager.identities.files import make_private_directory
+from device_manager.ingest.commit import Committer
+from device_manager.ingest.service import IngestService
+from device_manager.ports import Site
+from device_manager.registry import Registry, Scope
+from device_manager.settings import BrokerSettings, Settings
+from device_manager.shadow import JsonFold
+
+log = logging.getLogger("citynode")
+PORTS_TRIED = 100
+
+
+def local() -> Scope:
+    """Return the scope of whoever runs a command on this machine: the fleet's admin, by the right to read its files."""
+    return Scope(f"local:{getpass.getuser()}")
+
+
+def initialise(directory: Path, *, name: str, host: str, port: int | None, broker: str | None) -> Settings:
+    """Make a data directory: identities, database, broker directory, and last `settings.toml`, which makes it one.
+
+    `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where it is installed, else iotcore.
+    """
+    directory = directory.absolute()
+    if (directory / settings_file.FILE_NAME).exists():
+        todo = "use it as it is, or choose another directory with --data"
+        raise UsageError(expected="a new data directory", got=f"an initialised one in {directory}", todo=todo)
+    if directory.exists() and any(directory.iterdir()):
+        todo = "choose another one with --data, or empty it"
+        raise UsageError(expected="a new or empty directory", got=f"files in {directory}", todo=todo)
+    kind = broker or ("mosquitto" if mosquitto.find() else "iotcore")
+    chosen = BrokerSettings(kind, host, port or free_port(host))
+    made = Settings(directory, name, chosen)
+    settings_file.check(chosen, made.file)
+    fresh = not directory.exists()
+    make_private_directory(directory)
+    try:
+        _fill(made)
+    except BaseException:  # half a data directory would look like one and be none
+        _empty(directory, remove=fresh)
+        raise
+    return made
+
+
+def free_port(host: str) -> int:
+    """Return the first port from 8883 on which nobody listens on `host`."""
+    for port in range(settings_file.FIRST_PORT, settings_file.FIRST_PORT + PORTS_TRIED):
+        if port_problem(host, port) is None:
+            return port
+    problem = str(port_problem(host, settings_file.FIRST_PORT))
+    todo = "name an address of this machine with --host, or a port with --port"
+    raise SetupError(expected=f"a free port on {host} from {settings_file.FIRST_PORT}", got=problem, todo=todo)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What commands and pages work with: register and readings of one data directory."""
+
+    settings: Settings
+    registry: Registry
+    reader: SqlReader
+
+    def add_virtual_node(self, name: str, site: Site, timing: Timing, now_s: float, *, scope: Scope) -> Path:
+        """Register a node at `site` and write its directory; returns the directory."""
+        self.registry.check_new_node(name)
+        directory = self.settings.node_directory(name)
+        write_node(directory, name, self.settings.broker, Authority.open(self.settings.identities), timing, now_s)
+        self.registry.add_node(name, site, int(now_s * 1000), scope=scope)
+        return directory
+
+
+@contextmanager
+def open_fleet(settings: Settings) -> Iterator[Fleet]:
+    """Open register and readings of a data directory."""
+    with ExitStack() as stack:
+        reader = SqlReader(settings.database)
+        stack.callback(reader.close)
+        register = SqlRegister(settings.database, reader)
+        stack.callback(register.close)
+        yield Fleet(settings, Registry(register), reader)
+
+
+class Manager:
+    """The running manager of one data directory. As a context manager it is started and stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.broker: Mosquitto | Iotcore = (Mosquitto if settings.broker.kind == "mosquitto" else Iotcore)(settings)
+        self._parts = ExitStack()
+
+    def start(self) -> None:
+        """Start everything in order; when a part fails, what was started is stopped and the part's error raised."""
+        with ExitStack() as parts:
+            parts.enter_context(_only_one(self.settings.lock))
+            for name in Authority.open(self.settings.identities).renew(self.settings.broker.names, time.time()):
+                log.info("renewed the certificate of the %s", name)
+            supervisor = Supervisor(self.broker)
+            parts.callback(supervisor.stop)
+            supervisor.start()
+            if isinstance(self.broker, Mosquitto):
+                self.broker.self_test()
+            else:
+                log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
+            self._start_ingest(parts)
+            self._parts = parts.pop_all()
+
+    def stop(self) -> None:
+        """Stop everything in the opposite order. Safe to call twice."""
+        self._parts.close()
+
+    def _start_ingest(self, parts: ExitStack) -> None:
+        store = SqlStore(self.settings.database)
+        parts.callback(store.close)
+        self.ingest = IngestService(PahoBroker(address(self.settings)), Committer(store, Cbor2Codec(), JsonFold()))
+        self.ingest.start()
+        parts.callback(self.ingest.stop)
+
+    def __enter__(self) -> "Manager":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def address(settings: Settings) -> BrokerAddress:
+    """Return how the manager reaches the broker of a data directory."""
+    broker, authority = settings.broker, settings.identities
+    if not broker.tls:
+        return BrokerAddress(broker.connect_host, broker.port, MANAGER)
+    tls = BrokerTls(authority / "ca.crt", authority / "manager.crt", authority / "manager.key")
+    return BrokerAddress(broker.connect_host, broker.port, MANAGER, tls)
+
+
+def serve(settings: Settings) -> None:
+    """Run the manager until SIGINT or SIGTERM."""
+    with ended_by_signals() as ended, Manager(settings):
+        broker = settings.broker
+        log.info("manager of %s ready: %s on %s port %d", settings.directory, broker.kind, broker.host, broker.port)
+        ended.wait()
+        log.info("stopping")
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[threading.Event]:
+    """Give an event that SIGINT, SIGTERM and SIGHUP set, so that whoever runs can end in order."""
+    ended = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]
+    try:
+        yield ended
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _fill(settings: Settings) -> None:
+    Authority.create(settings.identities, settings.broker.names, time.time())
+    settings.broker_directory.mkdir(mode=0o700)
+    (settings.directory / "nodes").mkdir(mode=0o700)
+    create_database(settings.database)
+    settings_file.save(settings)
+
+
+def _empty(directory: Path, *, remove: bool) -> None:
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    if remove:
+        directory.rmdir()
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the lock of the data directory; SetupError when another manager holds it."""
+    with path.open("a+", encoding="ascii") as file:
+        _take_lock(file, path)
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _take_lock(file: IO[str], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        got = f"process {file.read().strip() or 'unknown'} runs one"
+        raise SetupError(
+            expected=f"no other manager on {path.parent}", got=got, todo="use that one, or end it first"
+        ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()

@@ -1,0 +1,75 @@
+"""The command `citynode`: parse, call one service, show. One file for each group of commands.
+
+A person meets one line for each thing that goes wrong; the exit code is 2 for a wrong call or an unfit machine, 1 for a
+failure on the way, 130 after Ctrl-C. Services are imported inside the commands, so that `--help` stays fast.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer import TyperException
+
+from device_manager.cli import data, demo, init, node, serve, site
+from device_manager.cli.output import say
+from device_manager.errors import CitynodeError
+
+app = typer.Typer(
+    name="citynode",
+    help="Sensor nodes of a city: their manager, and a fleet of virtual nodes to try it with.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.command("serve")(serve.serve)
+app.add_typer(node.app, name="node")
+app.add_typer(site.app, name="site")
+app.add_typer(data.app, name="data")
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"citynode {installed('citynode')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        sys.exit(typer.main.get_command(app).main(standalone_mode=False))
+    except CitynodeError as error:
+        _leave(str(error), error.exit_code)
+    except TyperException as error:
+        _leave_usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe (head) has enough. What is still buffered goes nowhere, or Python complains at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _leave(f"{error.strerror or error}{where}; check that you may read and write there, and that space is left", 1)
+
+
+def _leave_usage(error: TyperException) -> None:
+    context = getattr(error, "ctx", None)
+    message = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    if not message:  # a group without a command: its help was printed
+        sys.exit(2)
+    command = context.command_path if context else "citynode"
+    _leave(f"{message.rstrip('.')}; see `{command} --help`", 2)
+
+
+def _leave(message: str, code: int) -> None:
+    say(f"citynode: {message}")
+    sys.exit(code)

@@ -1,0 +1,29 @@
+"""`citynode init`: make a data directory."""
+
+from typing import Annotated
+
+import typer
+
+from device_manager.cli.output import Data, Json, print_json
+
+
+def init(
+    data: Data = None,
+    name: Annotated[str, typer.Option(help="Name of the fleet.")] = "citynode",
+    host: Annotated[str, typer.Option(help="Address the broker listens on; 0.0.0.0 for nodes in the field.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Broker's port; else the first free one from 8883.")] = None,
+    broker: Annotated[str | None, typer.Option(help="mosquitto or iotcore; else mosquitto where installed.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a data directory: settings, database, certificates, broker configuration."""
+    from device_manager import app, settings
+
+    made = app.initialise(data or settings.default_directory(), name=name, host=host, port=port, broker=broker)
+    if json:
+        print_json({"directory": made.directory, "broker": vars(made.broker)})
+        return
+    print(f"initialised {made.directory}")
+    print(f"broker {made.broker.kind} on {made.broker.host} port {made.broker.port}")
+    if made.broker.kind == "iotcore":
+        print("mosquitto is not used: nodes and manager are not checked, so this is for a demo on this machine only")
+    print("next: `citynode serve`")

@@ -1,0 +1,93 @@
+"""`citynode node`: the fleet's nodes."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from device_manager.cli.output import Data, Json, age, print_json, print_rows, say, text
+
+app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True)
+_COLUMNS = ("node", "site", "state", "seen", "buffered", "lost", "rejected", "frames", "B/value", "firmware")
+
+
+@app.command("list")
+def list_(data: Data = None, json: Json = False) -> None:
+    """List all nodes."""
+    from device_manager import app as services
+    from device_manager import settings
+    from device_manager.overview import summarise
+
+    with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
+        now_ms = int(time.time() * 1000)
+        rows = [summarise(view, now_ms) for view in fleet.registry.nodes()]
+    if json:
+        print_json([row._asdict() for row in rows])
+        return
+    if not rows:
+        say("no node is registered; `citynode node add` adds one")
+        return
+    cells = [
+        (r.node, r.title, r.state, age(r.age_s), r.buffered, r.lost, r.rejected, r.frames, r.bytes_per_value, r.firmware)
+        for r in rows
+    ]
+    print_rows(_COLUMNS, cells)
+
+
+@app.command()
+def show(
+    node: Annotated[str, typer.Argument(help="Id of the node.")], data: Data = None, json: Json = False
+) -> None:
+    """Show one node: where it hangs, how it is, what was not accepted, and its channels with their last values."""
+    from device_manager import app as services
+    from device_manager import settings
+
+    with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
+        found = fleet.describe(node, int(time.time() * 1000))
+    if json:
+        print_json(found)
+        return
+    for name, value in found["node"].items():
+        print(f"{name.replace('_', ' '):16} {text(value)}")
+    for name in ("health", "rejects"):
+        for key, value in found[name].items():
+            print(f"{name.rstrip('s')} {key.replace('_', ' '):24} {text(value)}")
+    columns = ("sensor", "quantity", "value", "unit", "quality", "end")
+    print_rows(columns, [[channel[column] for column in columns] for channel in found["channels"]])
+
+
+@app.command()
+def add(
+    node: Annotated[str, typer.Argument(help="Id of the new node: 3 to 32 characters of a-z, 0-9 and -.")],
+    site: Annotated[str, typer.Option(help="Site where it hangs; see `citynode site list`.")],
+    record_seconds: Annotated[int, typer.Option(min=1, max=3600, help="Seconds that one record covers.")] = 60,
+    frame_seconds: Annotated[int, typer.Option(min=1, max=86400, help="Seconds after which a frame is sent.")] = 300,
+    data: Data = None,
+) -> None:
+    """Register a virtual node and write its directory; `citynode node simulate` switches it on."""
+    from device_manager import app as services
+    from device_manager import settings
+    from device_manager.adapters.virtual_files import Timing
+
+    with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
+        timing = Timing(record_s=record_seconds, frame_s=frame_seconds)
+        where = fleet.registry.site(site)
+        directory = fleet.add_virtual_node(node, where, timing, time.time(), scope=services.local())
+    print(f"added {node} at {where.title}; its files are in {directory}")
+
+
+@app.command()
+def simulate(
+    nodes: Annotated[list[str] | None, typer.Argument(help="Ids of registered nodes.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Instead of ids: the first COUNT virtual nodes.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="End after that time; else Ctrl-C ends.")] = None,
+    micropython: Annotated[str | None, typer.Option(help="MicroPython's unix port, at least 1.25.")] = None,
+    data: Data = None,
+) -> None:
+    """Run registered virtual nodes against the running manager, until Ctrl-C."""
+    from device_manager import app as services
+    from device_manager import settings
+
+    services.simulate(
+        settings.load(data or settings.default_directory()), nodes or [], count, seconds, micropython, say
+    )

@@ -1,0 +1,123 @@
+"""Runs the demo: a throw-away data directory, a manager, and virtual nodes at real places.
+
+The nodes are the firmware itself on real MicroPython, each in its own process with its own certificate. They replay real
+measurements, shifted for each place, so the figures are plausible and the places made up of them are not.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from device_manager import app
+from device_manager.adapters.virtual_files import Timing
+from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
+from device_manager.app import Fleet, Manager
+from device_manager.demo.places import choose
+from device_manager.errors import UsageError
+from device_manager.overview import summarise
+from device_manager.series import LastValue
+
+MOST_NODES = 200
+HEIGHT_M = 3.5
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: how many nodes, how often they report, and where the data lies (`keep`) or None for a temporary place."""
+
+    nodes: int = 12
+    timing: Timing = Timing(record_s=2, frame_s=10)
+    keep: Path | None = None
+    micropython: Path | None = None
+
+
+class Row(NamedTuple):
+    """A line of the live table: `values` by quantity, `reported_s` Unix seconds of the end of the last record."""
+
+    site: str
+    node: str
+    values: dict[str, LastValue]
+    buffered: int | None
+    lost: int
+    frames: int
+    bytes_per_value: float | None
+
+
+class Demo:
+    """A running demo."""
+
+    def __init__(self, fleet: Fleet, manager: Manager, nodes: VirtualNodes) -> None:
+        self.fleet = fleet
+        self.manager = manager
+        self._nodes = nodes
+
+    def tend(self) -> None:
+        """Start again who reset itself; raises NodeError when a node ended for another reason."""
+        self._nodes.tend()
+
+    def rows(self) -> list[Row]:
+        """Return the table as it is now, a row for each node."""
+        now_ms = int(time.time() * 1000)
+        latest = self.fleet.last_values()
+        return [
+            Row(
+                s.title or "-",
+                s.node,
+                {value.quantity: value for value in latest.get(s.node, [])},
+                s.buffered,
+                s.lost,
+                s.frames,
+                s.bytes_per_value,
+            )
+            for s in (summarise(view, now_ms) for view in self.fleet.registry.nodes())
+        ]
+
+
+@contextmanager
+def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
+    """Set up and start everything; afterwards no process is left, and no directory unless the plan keeps it."""
+    if not 1 <= plan.nodes <= MOST_NODES:
+        todo = "name another number with --nodes"
+        raise UsageError(expected=f"1 to {MOST_NODES} nodes", got=str(plan.nodes), todo=todo)
+    micropython = find_micropython(plan.micropython)
+    with _directory(plan.keep) as directory:
+        settings = app.initialise(directory, name="citynode demo", host="127.0.0.1", port=None, broker=None)
+        progress(f"data directory {directory}")
+        with Manager(settings) as manager, app.open_fleet(settings) as fleet:
+            progress(f"manager runs, broker {settings.broker.kind} on 127.0.0.1 port {settings.broker.port}")
+            directories = _register(fleet, plan)
+            progress(f"{plan.nodes} nodes registered, each with its own certificate")
+            with VirtualNodes(directories, micropython) as nodes:
+                progress(f"{plan.nodes} virtual nodes started with {micropython}")
+                yield Demo(fleet, manager, nodes)
+
+
+def _register(fleet: Fleet, plan: Plan) -> list[Path]:
+    scope, now_s = app.local(), time.time()
+    directories = []
+    for index, place in enumerate(choose(plan.nodes), start=1):
+        site = fleet.registry.add_site(
+            place.name, place.title, place.latitude, place.longitude, HEIGHT_M, "Kempten", scope=scope
+        )
+        name = f"kempten-{index:02}"
+        directories.append(fleet.add_virtual_node(name, site, plan.timing, now_s, scope=scope))
+    return directories
+
+
+@contextmanager
+def _directory(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        yield keep
+        return
+    directory = Path(tempfile.mkdtemp(prefix="citynode-demo-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,69 @@
+"""One node or all in a few words, for lists and pages: the register's row and the shadow, seen at a given time. Pure."""
+
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from device_manager.ports import NodeView
+from device_manager.shadow import Shadow, from_document
+
+SILENT_AFTER_S = 900  # three frames of the field default
+
+
+class Summary(NamedTuple):
+    """A node for a list. `last_seen` is ISO 8601 UTC, `age_s` the seconds since; None: never, or not known."""
+
+    node: str
+    site: str | None
+    title: str | None
+    admission: str
+    state: str
+    last_seen: str | None
+    age_s: int | None
+    buffered: int | None
+    lost: int
+    rejected: int
+    frames: int
+    values: int
+    bytes_per_value: float | None
+    firmware: str | None
+
+
+def summarise(view: NodeView, now_ms: int) -> Summary:
+    """Return the summary of a node at `now_ms`."""
+    shadow = shadow_of(view)
+    age_s = None if shadow.last_seen_ms is None else max(0, now_ms - shadow.last_seen_ms) // 1000
+    ratio = shadow.bytes_per_value
+    return Summary(
+        node=view.name,
+        site=view.site.name if view.site else None,
+        title=view.site.title if view.site else None,
+        admission=view.admission,
+        state=_state(shadow, age_s),
+        last_seen=None if shadow.last_seen_ms is None else iso(shadow.last_seen_ms / 1000),
+        age_s=age_s,
+        buffered=shadow.buffered,
+        lost=shadow.lost,
+        rejected=shadow.rejected,
+        frames=shadow.frames,
+        values=shadow.values,
+        bytes_per_value=None if ratio is None else round(ratio, 2),
+        firmware=shadow.firmware,
+    )
+
+
+def shadow_of(view: NodeView) -> Shadow:
+    """Return the node's shadow, an empty one before its first message."""
+    return from_document(view.shadow) if view.shadow else Shadow(view.name)
+
+
+def iso(time_s: float) -> str:
+    """Return a Unix time as ISO 8601 UTC, whole seconds."""
+    return datetime.fromtimestamp(int(time_s), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _state(shadow: Shadow, age_s: int | None) -> str:
+    if shadow.online is None and age_s is None:
+        return "never seen"
+    if shadow.online is False:
+        return "offline"
+    return "online" if age_s is not None and age_s < SILENT_AFTER_S else "silent"
