@@ -111,7 +111,7 @@ class PahoBroker:
         Later losses of the connection are mended in the background, for ever.
         """
         self._deliver = deliver
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it out
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
         properties.ReceiveMaximum = self._address.receive_maximum
         host, port = self._address.host, self._address.port

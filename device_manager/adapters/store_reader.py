@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from device_manager.adapters.store_engine import open_reader, translated
 from device_manager.adapters.store_schema import KINDS
@@ -125,7 +126,8 @@ def _selection(node_id: int | None, since_s: int | None, until_s: int | None) ->
     `+number` keeps SQLite from walking the whole table by number when the index by node and start finds the few.
     """
     windowed = since_s is not None or until_s is not None
-    wheres, arguments = [], []
+    wheres: list[str] = []
+    arguments: list[int] = []
     if node_id is not None:
         wheres.append("node_id = ?")
         arguments.append(node_id)
@@ -138,11 +140,11 @@ def _selection(node_id: int | None, since_s: int | None, until_s: int | None) ->
     return f"SELECT {_COLUMNS} FROM frame WHERE {' AND '.join(wheres)} ORDER BY number LIMIT ?", arguments
 
 
-def _stored(row: "tuple[int, ...] | object") -> StoredRecord:
-    number, node_id, log_id, seq, kind, received_ms, start_s, payload = row  # type: ignore[misc]
+def _stored(row: Row[Any]) -> StoredRecord:
+    number, node_id, log_id, seq, kind, received_ms, start_s, payload = tuple(row)
     return StoredRecord(number, node_id, log_id, seq, KINDS[kind], received_ms, start_s, payload)
 
 
-def _view(row: "tuple[object, ...] | object") -> NodeView:
-    node_id, name, admission, added_ms, document, *site = row  # type: ignore[misc]
+def _view(row: Row[Any]) -> NodeView:
+    node_id, name, admission, added_ms, document, *site = tuple(row)
     return NodeView(node_id, name, admission, added_ms, Site(*site) if site[0] is not None else None, document)

@@ -1,7 +1,6 @@
 """The writer's side of the store on SQLite: `FrameStore` with SQLAlchemy Core.
 
-One connection, one writer. The hot path is four prepared statements with executemany; a step costs one fsync whatever
-its size. What one row costs more than needed is said in tests/benchmarks.
+One connection, one writer. The hot path is executemany of tuples; a step costs one fsync, whatever its size.
 """
 
 import json
@@ -105,7 +104,8 @@ class SqlTransaction:
     def append(self, rows: Sequence[RecordRow]) -> None:
         """See `Transaction.append`; SQLite numbers them itself, one more than the highest each."""
         self._many(
-            "INSERT INTO frame (node_id, log_id, seq, kind, received_ms, start_s, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO frame (node_id, log_id, seq, kind, received_ms, start_s, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(r[0], r[1], r[2], _KIND_NUMBERS[r[3]], r[4], r[5], r[6]) for r in rows],
         )
 

@@ -149,5 +149,9 @@ def _check_time(t0: int | None, end_s: int | None, span_s: int, received_ms: int
 
 def _record(kind: str, items: object) -> Record:
     fields = records.from_items(kind, items)
-    columns = len(cast(list[object], fields["channels"])) if kind == "channels" else 0
+    columns = 0
+    if kind == "channels":
+        columns = len(fields["channels"])
+        if not all(denominator for _, _, denominator, _ in fields["channels"]):
+            raise Refused(SHAPE, "expected denominators of at least 1, got 0")
     return Record(kind, fields["log"], fields["seq"], columns=columns, fields=fields)

@@ -42,7 +42,7 @@ class IngestService:
             raise
 
     def stop(self) -> None:
-        """Commit and acknowledge what is here, then disconnect. While the store fails, what is here stays unacknowledged."""
+        """Commit and acknowledge what came, then disconnect; what a failing store refuses stays unacknowledged."""
         self._queue.close()
         self._stopping.set()
         self._thread.join()

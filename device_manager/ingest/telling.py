@@ -26,7 +26,7 @@ class Telling:
         self._others: dict[Node, list[object]] = {}
 
     def record(self, node: Node, message: Incoming, record: Record, lost: int, rescued: bool) -> None:
-        """Tell of a stored record; `lost` numbers were committed by a loss, `rescued` if it was declared lost itself."""
+        """Tell of a stored record; a loss committed `lost` numbers, a `rescued` one was itself declared lost."""
         received_ms = message.received_ms
         if record.kind == "frame":
             size = len(message.payload)
