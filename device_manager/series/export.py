@@ -10,7 +10,7 @@ against the value.
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -55,21 +55,47 @@ def write_jsonl(pages: Iterable[Observations], names: Names, out: IO[str]) -> in
 
 def write_parquet(pages: Iterable[Observations], names: Names, out: IO[bytes]) -> int:
     """Write Parquet (start and end as UTC timestamps, texts as dictionaries) and return the number of rows."""
-    import pyarrow as pa  # heavy: only who asks for Parquet pays for it
-    import pyarrow.parquet
+    import pyarrow.parquet as pq  # heavy: only who asks for Parquet pays for it
 
-    text = pa.dictionary(pa.int32(), pa.string())
-    kinds: dict[str, Any] = dict.fromkeys(COLUMNS, text)
-    kinds.update(number=pa.int64(), value=pa.float64(), start=pa.timestamp("s", "UTC"), end=pa.timestamp("s", "UTC"))
-    schema = pa.schema(list(kinds.items()))
     rows = 0
-    with pyarrow.parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(out, _schema(), compression="zstd") as writer:
         for page in pages:
-            page = _present(page)
-            columns = {**table(page, names), "start": page.start_s, "end": page.end_s}
-            writer.write_table(pa.table([pa.array(columns[name], kinds[name]) for name in COLUMNS], schema=schema))
-            rows += len(page)
+            writer.write_table(_arrow(_present(page), names))
+            rows += int(np.count_nonzero(~np.isnan(page.value)))
     return rows
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    text, time = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("s", "UTC")
+    kinds = (pa.int64(), text, text, text, text, text, time, time, pa.float64(), text)
+    return pa.schema(list(zip(COLUMNS, kinds, strict=True)))
+
+
+def _arrow(page: Observations, names: Names) -> Any:
+    """Return a page as an Arrow table; texts are looked up once for each distinct number, not for each row."""
+    import pyarrow as pa
+
+    def texts(numbers: Ints, of: Callable[[int], str | None]) -> Any:
+        distinct, at = np.unique(numbers, return_inverse=True)
+        words = [of(number) for number in distinct.tolist()]
+        unknown = np.array([word is None for word in words], dtype=bool)[at]
+        return pa.DictionaryArray.from_arrays(pa.array(at, pa.int32(), mask=unknown), [word or "" for word in words])
+
+    columns = (
+        pa.array(page.number),
+        texts(page.node_id, names.nodes.get),
+        texts(page.site_id, names.sites.get),
+        texts(page.channel, lambda channel: page.channels[channel].sensor),
+        texts(page.channel, lambda channel: page.channels[channel].quantity),
+        texts(page.channel, lambda channel: page.channels[channel].unit),
+        pa.array(page.start_s),
+        pa.array(page.end_s),
+        pa.array(page.value),
+        texts(page.flags, _flag_names),
+    )
+    return pa.table(columns, names=COLUMNS).cast(_schema())
 
 
 def table(page: Observations, names: Names) -> dict[str, list[Any]]:
@@ -78,8 +104,8 @@ def table(page: Observations, names: Names) -> dict[str, list[Any]]:
     channels = [page.channels[channel] for channel in page.channel.tolist()]
     return {
         "number": page.number.tolist(),
-        "node": [names.nodes.get(node, "") for node in page.node_id.tolist()],
-        "site": [names.sites.get(site, "") for site in page.site_id.tolist()],
+        "node": [names.nodes.get(node) for node in page.node_id.tolist()],
+        "site": [names.sites.get(site) for site in page.site_id.tolist()],
         "sensor": [channel.sensor for channel in channels],
         "quantity": [channel.quantity for channel in channels],
         "unit": [channel.unit for channel in channels],
@@ -100,5 +126,9 @@ def _iso(time_s: Ints) -> list[str]:
 
 
 def _named_flags(flags: Ints) -> list[str]:
-    texts = {bits: ", ".join(quality.names(bits)) for bits in set(flags.tolist())}
+    texts = {bits: _flag_names(bits) for bits in set(flags.tolist())}
     return [texts[bits] for bits in flags.tolist()]
+
+
+def _flag_names(bits: int) -> str:
+    return ", ".join(quality.names(bits))
