@@ -10,27 +10,27 @@ from firmware.wire import topics
 FILE = "node.json"
 _TODO = "correct it or provision the node again"
 
-# field: (type, its name, default or None when it must be given, smallest, largest)
-FIELDS = {
-    "node": (str, "text", None, 0, 0),
-    "brokers": (list, "list", None, 0, 0),
-    "wifi": (dict, "map", None, 0, 0),
-    "sensors": (list, "list", None, 0, 0),
-    "buses": (list, "list", [], 0, 0),
-    "record_s": (int, "number", 60, 1, 3600),
-    "frame_s": (int, "number", 300, 1, 86400),
-    "frame_records": (int, "number", 30, 1, 240),
-    "resend_s": (int, "number", 30, 1, 3600),
-    "revision": (int, "number", 0, 0, (1 << 32) - 1),
-    "led_pin": (int, "number", -1, -1, 48),
-    "watchdog_s": (int, "number", 120, 0, 600),
-}
+# field, type, its name, default or None when it must be given, smallest, largest
+FIELDS: tuple = (
+    ("node", str, "text", None, 0, 0),
+    ("brokers", list, "list", None, 0, 0),
+    ("wifi", dict, "map", None, 0, 0),
+    ("sensors", list, "list", None, 0, 0),
+    ("buses", list, "list", [], 0, 0),
+    ("record_s", int, "number", 60, 1, 3600),
+    ("frame_s", int, "number", 300, 1, 86400),
+    ("frame_records", int, "number", 30, 1, 240),
+    ("resend_s", int, "number", 30, 1, 3600),
+    ("revision", int, "number", 0, 0, (1 << 32) - 1),
+    ("led_pin", int, "number", -1, -1, 48),
+    ("watchdog_s", int, "number", 120, 0, 600),
+)
 _PARTS = {
-    "brokers": {"host": str, "port": int},
-    "sensors": {"name": str, "driver": str},
-    "buses": {"bus": int},
-    "wifi": {"ssid": str, "password": str},
-    "tls": {"anchors": list, "certificate": str, "key": str},
+    "brokers": (("host", str), ("port", int)),
+    "sensors": (("name", str), ("driver", str)),
+    "buses": (("bus", int),),
+    "wifi": (("ssid", str), ("password", str)),
+    "tls": (("anchors", list), ("certificate", str), ("key", str)),
 }
 
 
@@ -54,7 +54,7 @@ def read(path: str = FILE) -> dict:
 
 def check(config: dict) -> dict:
     """Check `config`, fill in defaults and return it."""
-    for name, (kind, kind_name, default, low, high) in FIELDS.items():
+    for name, kind, kind_name, default, low, high in FIELDS:
         if name not in config and default is not None:
             config[name] = default
         value = config.get(name)
@@ -82,13 +82,13 @@ def _check_parts(config: dict) -> None:
         raise _error("sensors with different names", ", ".join(names))
 
 
-def _check_map(what: str, value: object, fields: dict) -> None:
+def _check_map(what: str, value, fields: tuple) -> None:
     if not isinstance(value, dict):
         raise _error("%s as map" % what, value)
-    for name, kind in fields.items():
+    for name, kind in fields:
         if not isinstance(value.get(name), kind):
             raise _error("%s with %s as %s" % (what, name, kind.__name__), value.get(name))
 
 
-def _error(expected: str, got: object) -> ConfigError:
+def _error(expected: str, got) -> ConfigError:
     return ConfigError("%s: expected %s, got %s: %s" % (FILE, expected, repr(got)[:60], _TODO))

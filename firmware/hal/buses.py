@@ -13,17 +13,15 @@ COUNTER_FILTER_NS = 12000  # PCNT ignores shorter pulses; its filter ends at 12.
 class Buses:
     """`rows` is the node's list of buses, may be empty."""
 
-    def __init__(self, rows: list = ()) -> None:
+    def __init__(self, rows: list) -> None:
         self._rows = {row["bus"]: row for row in rows}
-        self._i2c = {}
+        self._i2c: dict = {}
         self._counters = 0
 
     def i2c(self, bus: int) -> object:
         """The I2C bus of that number: writeto, readfrom_into; OSError when a device does not answer."""
         if bus not in self._i2c:
-            row = self._rows.get(bus, {})
-            pins = {name: Pin(row[name]) for name in ("scl", "sda") if name in row}
-            self._i2c[bus] = I2C(bus, freq=row.get("hz", I2C_HZ), **pins)
+            self._i2c[bus] = _open_i2c(bus, self._rows.get(bus, {}))
         return self._i2c[bus]
 
     def output(self, pin: int) -> object:
@@ -35,3 +33,10 @@ class Buses:
         unit = self._counters
         self._counters += 1
         return Counter(unit, Pin(pin, Pin.IN, Pin.PULL_UP), filter_ns=COUNTER_FILTER_NS)
+
+
+def _open_i2c(bus: int, row: dict) -> I2C:
+    hz = row.get("hz", I2C_HZ)
+    if "scl" in row:
+        return I2C(bus, scl=Pin(row["scl"]), sda=Pin(row["sda"]), freq=hz)
+    return I2C(bus, freq=hz)

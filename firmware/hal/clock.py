@@ -15,7 +15,7 @@ _SECONDS_1970_TO_2000 = 946684800
 class Clock:
     """`seconds` counts from the start of `epoch_year`, `ticks` is a millisecond counter that may wrap."""
 
-    def __init__(self, seconds: object = time.time, epoch_year: int = 0, ticks: object = time.ticks_ms) -> None:
+    def __init__(self, seconds=time.time, epoch_year: int = 0, ticks=time.ticks_ms) -> None:
         self._seconds = seconds
         self._offset_s = _SECONDS_1970_TO_2000 if (epoch_year or time.gmtime(0)[0]) == 2000 else 0
         self._ticks = ticks
@@ -26,15 +26,15 @@ class Clock:
         """Milliseconds of a counter that wraps: only `ticks_diff` may compare two of them."""
         return self._ticks()
 
-    def ticks_diff(self, later: int, earlier: int) -> int:
+    def ticks_diff(self, later, earlier) -> int:
         """Milliseconds from `earlier` to `later`, right across a wrap when they are less than 6 days apart."""
         return time.ticks_diff(later, earlier)
 
-    def ticks_add(self, ticks: int, delta_ms: int) -> int:
+    def ticks_add(self, ticks, delta_ms: int) -> int:
         """The tick `delta_ms` after `ticks`."""
         return time.ticks_add(ticks, delta_ms)
 
-    def unix_s(self) -> object:
+    def unix_s(self) -> int | None:
         """Unix time in whole seconds, or None while the clock is not synchronised."""
         now_s = int(self._seconds()) + self._offset_s
         return now_s if FLOOR_UNIX_S <= now_s < CEILING_UNIX_S else None

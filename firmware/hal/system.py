@@ -44,6 +44,6 @@ def reset() -> None:
     machine.reset()
 
 
-def watchdog(timeout_ms: int) -> object:
+def watchdog(timeout_ms: int) -> machine.WDT:
     """Start the watchdog, which cannot be stopped again; feed it by `.feed()`."""
     return machine.WDT(timeout=timeout_ms)

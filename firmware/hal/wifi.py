@@ -38,7 +38,7 @@ class Wifi:
             await asyncio.sleep_ms(POLL_MS)
         return True
 
-    def rssi(self) -> object:
+    def rssi(self) -> int | None:
         """Signal strength in dBm, or None while not joined."""
         return self._wlan.status("rssi") if self.connected() else None
 

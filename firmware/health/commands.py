@@ -14,10 +14,10 @@ REMEMBERED = 8
 class Commands:
     """`actions` is the table: name -> function(arguments) that returns '' or the reason why it cannot be done."""
 
-    def __init__(self, clock: object, actions: dict) -> None:
+    def __init__(self, clock, actions: dict) -> None:
         self._clock = clock
         self._actions = actions
-        self._done = []
+        self._done: list = []
 
     def handle(self, command: dict) -> dict:
         """Do a decoded command and return the fields of its reply."""
@@ -27,7 +27,7 @@ class Commands:
     def _judge(self, command: dict) -> str:
         name = command["name"]
         if name not in self._actions:
-            return "unknown command: %s" % name[:80]
+            return "unknown command: %s" % name[:50]
         now_s = self._clock.unix_s()
         if now_s is not None and now_s > command["expires"]:
             return "expired at %d, now it is %d" % (command["expires"], now_s)

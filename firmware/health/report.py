@@ -1,13 +1,13 @@
 """Collects the fields of the health message; what it reports on comes in as objects and functions."""
 
-TEXT_MAX = 120  # characters of the last error; the contract allows 255 bytes
+from firmware.wire.messages import TEXT_MAX_BYTES
 
 
 class Health:
     """`heap_free` is a function that collects garbage and returns free bytes; `sensors` have name and faults; `outbox`
     has buffered and lost; `link` has resent, bad_watermarks and unknown; `rssi` is a function (dBm or None)."""
 
-    def __init__(self, boot: int, reset_cause: str, clock: object, heap_free: object, rssi: object) -> None:
+    def __init__(self, boot: int, reset_cause: str, clock, heap_free, rssi, outbox, link) -> None:
         self._boot = boot
         self._reset_cause = reset_cause
         self._clock = clock
@@ -15,13 +15,16 @@ class Health:
         self._rssi = rssi
         self._heap_floor = 1 << 30
         self._last_error = ""
-        self.sensors = []
-        self.outbox = None
-        self.link = None
+        self._outbox = outbox
+        self._link = link
+        self.sensors: list = []  # filled while they are opened, which already may note errors
 
     def note(self, error: str) -> None:
         """Keep an error as the last one."""
-        self._last_error = error[:TEXT_MAX]
+        error = error[:TEXT_MAX_BYTES]
+        while len(error.encode()) > TEXT_MAX_BYTES:
+            error = error[:-1]
+        self._last_error = error
 
     def fields(self) -> dict:
         """The fields for messages.encode('health', ...)."""
@@ -34,12 +37,12 @@ class Health:
             "reset_cause": self._reset_cause,
             "heap_free": heap_free,
             "heap_floor": self._heap_floor,
-            "buffered": self.outbox.buffered,
-            "lost": self.outbox.lost,
-            "resent": self.link.resent,
-            "bad_watermarks": self.link.bad_watermarks,
+            "buffered": self._outbox.buffered,
+            "lost": self._outbox.lost,
+            "resent": self._link.resent,
+            "bad_watermarks": self._link.bad_watermarks,
             "rssi": self._rssi(),
             "faults": [[sensor.name, sensor.faults] for sensor in self.sensors if sensor.faults],
             "last_error": self._last_error,
-            "unknown": self.link.unknown,
+            "unknown": self._link.unknown,
         }

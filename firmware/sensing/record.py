@@ -36,7 +36,7 @@ class Mean:
 class Pick:
     """One of the record's seconds: the largest, the smallest or the last."""
 
-    def __init__(self, better: object, needs_half: bool = True) -> None:
+    def __init__(self, better, needs_half: bool = True) -> None:
         self._better = better
         self.needs_half = needs_half
         self.clear()
@@ -59,7 +59,7 @@ def _newest(_: int, value: int) -> int:
     return value
 
 
-def _aggregate(kind: str) -> object:
+def _aggregate(kind: str):
     if kind in ("level", "percentile"):
         return Levels()
     if kind == "max":
@@ -73,9 +73,9 @@ class Record:
     """The open record of all `sensors`; `values` and `flags` (a channel each) are filled by `close`."""
 
     def __init__(self, sensors: list) -> None:
-        self.names = []  # (quantity, sensor) a channel
-        self._channels = []  # (input, aggregate, percent)
-        self._feeds = []  # (input, aggregate), each aggregate once
+        self.names: list = []  # (quantity, sensor) a channel
+        self._channels: list = []  # (input, aggregate, percent)
+        self._feeds: list = []  # (input, aggregate), each aggregate once
         inputs = 0
         for sensor in sensors:
             self._add_channels(sensor)
@@ -86,8 +86,8 @@ class Record:
         self._missing = bytearray(inputs)
         self.seconds = 0
 
-    def _add_channels(self, sensor: object) -> None:
-        levels = {}  # one histogram an input, shared by its LAeq and LN
+    def _add_channels(self, sensor) -> None:
+        levels: dict = {}  # one histogram an input, shared by its LAeq and LN
         for name, position in sensor.driver.channels:
             kind = QUANTITIES[name][2]
             at = sensor.first + position

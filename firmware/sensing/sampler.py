@@ -30,12 +30,12 @@ class Sampler:
         self,
         sensors: list,
         record: Record,
-        clock: object,
-        batch: object,
+        clock,
+        batch,
         record_s: int,
         frame_s: int,
         boot: int,
-        on_batch: object,
+        on_batch,
     ) -> None:
         self._sensors = sensors
         self._record = record
@@ -49,7 +49,8 @@ class Sampler:
         self._values = [None] * inputs
         self._flags = [0] * inputs
         self._dated = False
-        self._start_s = None  # of the open record, in Unix time or uptime
+        self._begun = False
+        self._start_s = 0  # of the open record, in Unix time or uptime
         self.seconds = 0  # sampled since boot: the task's sign of life
 
     async def run(self) -> None:
@@ -86,7 +87,7 @@ class Sampler:
 
     def _move_to(self, dated: bool, second: int) -> None:
         """Make the record of `second` the open one and close what ended before it."""
-        if self._start_s is None:
+        if not self._begun:
             return self._begin(dated, second)
         if dated != self._dated or second < self._start_s - self._record_s:
             self._close_record()
@@ -101,6 +102,7 @@ class Sampler:
     def _begin(self, dated: bool, second: int) -> None:
         """Open the record of `second`, or the next one if less than half of it is left."""
         gone_s = second % self._record_s
+        self._begun = True
         self._dated = dated
         self._start_s = second - gone_s + (self._record_s if 2 * gone_s > self._record_s else 0)
 

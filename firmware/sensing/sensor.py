@@ -12,7 +12,7 @@ class Sensor:
     `on_error(text)` hears of every failure, one line with the sensor's name.
     """
 
-    def __init__(self, name: str, driver: object, first: int, on_error: object) -> None:
+    def __init__(self, name: str, driver, first: int, on_error) -> None:
         self.name = name
         self.driver = driver
         self.first = first

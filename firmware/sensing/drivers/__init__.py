@@ -22,7 +22,7 @@ class SensorError(Exception):
     """A sensor answered what it may not answer; the text says what was expected and what came."""
 
 
-def open_driver(row: dict, buses: object) -> object:
+def open_driver(row: dict, buses):
     """Return the driver for one row of the configuration's sensors; ValueError for an unknown name.
 
     `buses` opens hardware: i2c(bus), counter(pin). Only modules of configured sensors are loaded.

@@ -28,7 +28,7 @@ SETTLE_READS = 1  # the first interval reaches back to the reset
 MIN_DB, MAX_DB = 35.0, 116.0
 
 
-def open(row: dict, buses: object) -> object:
+def open(row: dict, buses):
     """The driver for `{"driver": "dnms", "bus": N}`."""
     return Dnms(buses.i2c(row["bus"]))
 
@@ -39,7 +39,7 @@ class Dnms:
     inputs = ("laeq", "lafmax")
     channels = (("lafmax", 1), ("la10", 0), ("laeq", 0), ("la50", 0), ("la90", 0), ("la99", 0))
 
-    def __init__(self, i2c: object) -> None:
+    def __init__(self, i2c) -> None:
         self._words = Words(i2c, ADDRESS, 6)
         self._float = bytearray(4)
         self._reads = 0

@@ -9,7 +9,7 @@ clamped, because that would hide drift.
 from firmware.wire.frame import TOTAL_MODULUS
 
 
-def open(row: dict, buses: object) -> object:
+def open(row: dict, buses):
     """The driver for `{"driver": "pulse_counter", "in_pin": N, "out_pin": M}`."""
     return PulseCounter(buses.counter(row["in_pin"]), buses.counter(row["out_pin"]))
 
@@ -20,7 +20,7 @@ class PulseCounter:
     inputs = ("footfall_in", "footfall_out")
     channels = (("footfall_in", 0), ("footfall_out", 1))
 
-    def __init__(self, entering: object, leaving: object) -> None:
+    def __init__(self, entering, leaving) -> None:
         self._entering = entering
         self._leaving = leaving
 

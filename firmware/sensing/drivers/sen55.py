@@ -46,7 +46,7 @@ _STATUS = (
 )
 
 
-def open(row: dict, buses: object) -> object:
+def open(row: dict, buses):
     """The driver for `{"driver": "sen55", "bus": N}`."""
     return Sen55(buses.i2c(row["bus"]))
 
@@ -66,7 +66,7 @@ class Sen55:
         ("voc_index", 6),
     )
 
-    def __init__(self, i2c: object) -> None:
+    def __init__(self, i2c) -> None:
         self._words = Words(i2c, ADDRESS, 8)
         self._reads = self._stale = 0
 

@@ -9,7 +9,7 @@ import asyncio
 from firmware.sensing.drivers import SensorError
 
 
-def crc8(data: bytes, start: int, stop: int) -> int:
+def crc8(data: bytearray, start: int, stop: int) -> int:
     """CRC-8 of data[start:stop]."""
     crc = 0xFF
     for i in range(start, stop):
@@ -22,12 +22,12 @@ def crc8(data: bytes, start: int, stop: int) -> int:
 class Words:
     """A device at `address` of `i2c`; the last answer stays in a buffer of `most` words."""
 
-    def __init__(self, i2c: object, address: int, most: int) -> None:
+    def __init__(self, i2c, address: int, most: int) -> None:
         self._i2c = i2c
         self._address = address
         self._command = bytearray(2)
         self._answer = bytearray(3 * most)
-        self._views = {}
+        self._views: dict = {}
 
     def command(self, code: int) -> None:
         """Write one command word; OSError when the device does not answer."""

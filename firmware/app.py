@@ -1,0 +1,204 @@
+"""The composition root: the only file that knows every part of the node. See README.md for how it is started.
+
+The way of a reading: sampler -> Recorder -> outbox -> link. If a task dies, its reason is kept in a file and the node
+resets itself: nobody is there to look at a traceback on a lamp post.
+"""
+
+import asyncio
+import os
+import sys
+
+from firmware import VERSION, config
+from firmware.hal import system
+from firmware.hal.buses import Buses
+from firmware.hal.clock import Clock
+from firmware.hal.flash import Flash
+from firmware.hal.wifi import Wifi
+from firmware.health.commands import Commands
+from firmware.health.report import Health
+from firmware.link import Link
+from firmware.outbox import CHANNELS, FRAME, Outbox
+from firmware.sensing.drivers import open_driver
+from firmware.sensing.record import Record
+from firmware.sensing.sampler import Sampler
+from firmware.sensing.sensor import Sensor
+from firmware.wire import frame, messages, records
+from firmware.wire.quantities import QUANTITIES
+
+CRASH_FILE = "crash.txt"
+REBOOT_MS = 2000  # long enough for the reply to leave
+IDENTIFY_BLINKS = 20
+BLINK_MS = 500
+WATCH_MS = 5000
+
+
+class Recorder:
+    """Numbers closed batches into the outbox, and keeps their epoch (the channels record of this boot) in it.
+
+    When the ring overflows before the manager has had the channels record, it is written again under a new number, so
+    that every frame that survives can be read.
+    """
+
+    def __init__(self, outbox: Outbox, channels: dict) -> None:
+        self._outbox = outbox
+        self._channels = channels
+        self._buf = bytearray(frame.MAX_BYTES)
+        self._announce()
+
+    def keep(self, batch: frame.Batch) -> None:
+        """Append a closed batch."""
+        length = batch.encode_into(self._buf, self._outbox.log, self._outbox.head, self._epoch)
+        self._outbox.append(FRAME, self._buf, length)
+        if self._outbox.released <= self._epoch < self._outbox.tail:
+            self._announce()
+
+    def _announce(self) -> None:
+        self._epoch = self._outbox.head
+        payload = records.encode_channels(self._outbox.log, self._epoch, self._channels)
+        self._outbox.append(CHANNELS, payload, len(payload))
+
+
+class Node:
+    """All parts of one node, made from a checked configuration."""
+
+    def __init__(self, settings: dict) -> None:
+        self._settings = settings
+        self.boot = system.random_u32()
+        self._clock = Clock()
+        self._wifi = Wifi(settings["wifi"])
+        self._buses = Buses(settings["buses"])
+        self._outbox = Outbox(Flash("outbox"), system.random_u32)
+        self._link = self._make_link()
+        self._health = Health(
+            self.boot,
+            system.reset_cause(),
+            self._clock,
+            system.heap_free_bytes,
+            self._wifi.rssi,
+            self._outbox,
+            self._link,
+        )
+        self._health.note(_take_crash())
+        self._make_sampler(self._open_sensors())
+        actions = {"health": self._report_now, "identify": self._identify, "reboot": self._reboot}
+        self._commands = Commands(self._clock, actions)
+
+    def _open_sensors(self) -> list:
+        inputs = 0
+        for row in self._settings["sensors"]:
+            driver = open_driver(row, self._buses)
+            self._health.sensors.append(Sensor(row["name"], driver, inputs, self._health.note))
+            inputs += len(driver.inputs)
+        return self._health.sensors
+
+    def _make_sampler(self, sensors: list) -> None:
+        settings = self._settings
+        record = Record(sensors)
+        capacity = min(settings["frame_records"], frame.capacity_for(len(record.names)))
+        recorder = Recorder(self._outbox, _describe(settings, record.names))
+        self._sampler = Sampler(
+            sensors,
+            record,
+            self._clock,
+            frame.Batch(len(record.names), capacity),
+            settings["record_s"],
+            settings["frame_s"],
+            self.boot,
+            recorder.keep,
+        )
+
+    async def run(self) -> None:
+        """Run until a task dies or a reset is ordered."""
+        tasks = [self._sampler.run(), self._link.run(), self._report_for_ever()]
+        if self._settings["watchdog_s"]:
+            tasks.append(self._feed_watchdog())
+        await asyncio.gather(*tasks)
+
+    def _on_message(self, kind: str, fields: dict) -> None:
+        """A command came: do it and send its reply."""
+        if kind == "command":
+            self._link.publish("reply", messages.encode("reply", self._commands.handle(fields)))
+
+    def _report_now(self, _: dict) -> str:
+        self._link.publish("health", messages.encode("health", self._health.fields()))
+        return ""
+
+    async def _report_for_ever(self) -> None:
+        while True:
+            self._report_now({})
+            await asyncio.sleep(self._settings["frame_s"])
+
+    async def _feed_watchdog(self) -> None:
+        """Feed while the sampler counts seconds: a loop that turns without measuring is no living node."""
+        watchdog = system.watchdog(1000 * self._settings["watchdog_s"])
+        seen = -1
+        while True:
+            if self._sampler.seconds != seen:
+                seen = self._sampler.seconds
+                watchdog.feed()
+            await asyncio.sleep_ms(WATCH_MS)
+
+    def _reboot(self, _: dict) -> str:
+        self._reboot_task = asyncio.create_task(self._reset_soon())
+        return ""
+
+    async def _reset_soon(self) -> None:
+        await asyncio.sleep_ms(REBOOT_MS)
+        self._sampler.flush()
+        system.reset()
+
+    def _identify(self, _: dict) -> str:
+        if self._settings["led_pin"] < 0:
+            return "this node has no LED"
+        self._blink_task = asyncio.create_task(self._blink(self._buses.output(self._settings["led_pin"])))
+        return ""
+
+    async def _blink(self, led) -> None:
+        for i in range(IDENTIFY_BLINKS):
+            led.value(1 - i % 2)
+            await asyncio.sleep_ms(BLINK_MS)
+
+
+def _describe(settings: dict, names: list) -> dict:
+    """The fields of the channels record: what the columns of this boot's frames mean."""
+    channels = [[name, QUANTITIES[name][0], QUANTITIES[name][1], sensor] for name, sensor in names]
+    return {
+        "firmware": VERSION,
+        "configuration": settings["revision"],
+        "interval_s": settings["record_s"],
+        "channels": channels,
+    }
+
+
+def _take_crash() -> str:
+    """Why this node reset itself last time, once; '' when it did not."""
+    try:
+        with open(CRASH_FILE) as file:
+            reason = file.read()
+        os.remove(CRASH_FILE)
+        return reason
+    except OSError:
+        return ""
+
+
+def _keep_crash(error: Exception) -> None:
+    print("citynode: resetting after", type(error).__name__, error)
+    sys.print_exception(error)
+    with open(CRASH_FILE, "w") as file:
+        file.write("reset after %s %s" % (type(error).__name__, error))
+
+
+def main() -> None:
+    """Run the node of the current directory; returns never, except by exit code (see README.md)."""
+    try:
+        settings = config.read()
+        node = Node(settings)
+    except (config.ConfigError, ValueError) as error:
+        print("citynode:", error)
+        sys.exit(1)
+    print("citynode: %s, firmware %s, boot %d" % (settings["node"], VERSION, node.boot))
+    try:
+        asyncio.run(node.run())
+    except Exception as error:  # whatever killed a task: on a lamp post only a restart helps
+        _keep_crash(error)
+        system.reset()

@@ -1,0 +1,93 @@
+"""Health message and commands on real MicroPython."""
+
+from pathlib import Path
+
+FAKES = Path(__file__).parent.parent / "fakes"
+PRELUDE = """
+from node_parts import SetClock
+from firmware.health.commands import Commands
+from firmware.health.report import Health
+from firmware.wire import messages
+
+class Part:
+    def __init__(self, **fields):
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+def health(clock, free=lambda: 50000, rssi=lambda: -61):
+    link = Part(resent=1, bad_watermarks=0, unknown=2)
+    health = Health(7, "power on", clock, free, rssi, Part(buffered=3, lost=0), link)
+    health.sensors.append(Part(name="air", faults=4))
+    health.sensors.append(Part(name="gate", faults=0))
+    return health
+
+def command(name, id=1, expires=2000):
+    return {"id": id, "name": name, "arguments": {}, "expires": expires}
+"""
+
+
+def passes(micropython, body: str) -> None:
+    done = micropython(PRELUDE + body, path=[FAKES])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_health_fields_are_a_message_of_the_contract(micropython):
+    passes(micropython, """
+report = health(SetClock(None, 12), rssi=lambda: None)
+report.note("air: [Errno 19] ENODEV")
+fields = messages.decode("health", messages.encode("health", report.fields()))
+assert fields["time"] is None and fields["rssi"] is None and fields["uptime_s"] == 12
+assert fields["faults"] == [["air", 4]] and fields["last_error"] == "air: [Errno 19] ENODEV", fields
+assert (fields["buffered"], fields["resent"], fields["unknown"]) == (3, 1, 2)
+""")  # fmt: skip
+
+
+def test_health_heap_floor_is_the_lowest_seen(micropython):
+    passes(micropython, """
+free = [50000, 40000, 45000]
+report = health(SetClock(1), lambda: free.pop(0))
+assert [report.fields()["heap_floor"] for _ in range(3)] == [50000, 40000, 40000]
+""")  # fmt: skip
+
+
+def test_health_last_error_of_any_length_and_script_fits_the_message(micropython):
+    passes(micropython, """
+report = health(SetClock(1))
+report.note("\\u00e4\\U0001f600" * 400)
+messages.encode("health", report.fields())
+""")  # fmt: skip
+
+
+def test_unknown_command_is_answered_with_its_name(micropython):
+    passes(micropython, """
+reply = Commands(SetClock(1000), {}).handle(command("format_flash"))
+assert reply == {"command": 1, "ok": False, "reason": "unknown command: format_flash"}, reply
+messages.encode("reply", reply)
+messages.encode("reply", Commands(SetClock(1000), {}).handle(command("\\u00e4" * 120)))
+""")  # fmt: skip
+
+
+def test_command_that_comes_twice_is_done_once_and_answered_twice(micropython):
+    passes(micropython, """
+done = []
+commands = Commands(SetClock(1000), {"reboot": lambda arguments: done.append(1) or ""})
+assert [commands.handle(command("reboot", 5))["ok"] for _ in range(2)] == [True, True] and done == [1]
+for id in range(6, 30):
+    commands.handle(command("reboot", id))
+assert len(done) == 25
+""")  # fmt: skip
+
+
+def test_expired_command_is_refused_and_not_done(micropython):
+    passes(micropython, """
+commands = Commands(SetClock(2001), {"reboot": lambda arguments: 1 / 0})
+reply = commands.handle(command("reboot"))
+assert not reply["ok"] and reply["reason"] == "expired at 2000, now it is 2001", reply
+""")  # fmt: skip
+
+
+def test_action_that_cannot_be_done_gives_its_reason(micropython):
+    passes(micropython, """
+commands = Commands(SetClock(None), {"identify": lambda arguments: "this node has no LED"})
+assert commands.handle(command("identify")) == {"command": 1, "ok": False, "reason": "this node has no LED"}
+""")  # fmt: skip
