@@ -9,7 +9,7 @@ import os
 import sys
 
 from firmware import VERSION, config
-from firmware.hal import system
+from firmware.hal import ntp, system
 from firmware.hal.buses import Buses
 from firmware.hal.clock import Clock
 from firmware.hal.flash import Flash
@@ -30,6 +30,8 @@ REBOOT_MS = 2000  # long enough for the reply to leave
 IDENTIFY_BLINKS = 20
 BLINK_MS = 500
 WATCH_MS = 5000
+TIME_S = 6 * 3600  # the crystal drifts by less than a second in this time
+TIME_RETRY_S = 15
 
 
 class Recorder:
@@ -86,10 +88,18 @@ class Node:
     def _open_sensors(self) -> list:
         inputs = 0
         for row in self._settings["sensors"]:
-            driver = open_driver(row, self._buses)
+            driver = self._open_driver(row)
             self._health.sensors.append(Sensor(row["name"], driver, inputs, self._health.note))
             inputs += len(driver.inputs)
         return self._health.sensors
+
+    def _open_driver(self, row: dict):
+        try:
+            return open_driver(row, self._buses)
+        except KeyError as error:
+            raise config.wrong("sensor %s with %s" % (row["name"], error.args[0]), None)
+        except ValueError as error:
+            raise config.ConfigError("%s: sensor %s: %s" % (config.FILE, row["name"], error))
 
     def _make_sampler(self, sensors: list) -> None:
         settings = self._settings
@@ -110,6 +120,8 @@ class Node:
     async def run(self) -> None:
         """Run until a task dies or a reset is ordered."""
         tasks = [self._sampler.run(), self._link.run(), self._report_for_ever()]
+        if self._settings["ntp"]:
+            tasks.append(self._keep_time())
         if self._settings["watchdog_s"]:
             tasks.append(self._feed_watchdog())
         await asyncio.gather(*tasks)
@@ -127,6 +139,16 @@ class Node:
         while True:
             self._report_now({})
             await asyncio.sleep(self._settings["frame_s"])
+
+    async def _keep_time(self) -> None:
+        """Set the clock by the time servers, again every six hours."""
+        while True:
+            unix_s = None
+            for host in self._settings["ntp"] if self._wifi.connected() else ():
+                unix_s = unix_s or await ntp.ask(host)
+            if unix_s and abs(unix_s - (self._clock.unix_s() or 0)) > 1:
+                self._clock.set_unix_s(unix_s)
+            await asyncio.sleep(TIME_S if unix_s else TIME_RETRY_S)
 
     async def _feed_watchdog(self) -> None:
         """Feed while the sampler counts seconds: a loop that turns without measuring is no living node."""
@@ -193,12 +215,11 @@ def main() -> None:
     try:
         settings = config.read()
         node = Node(settings)
-    except (config.ConfigError, ValueError) as error:
+        print("citynode: %s, firmware %s, boot %d" % (settings["node"], VERSION, node.boot))
+        asyncio.run(node.run())
+    except config.ConfigError as error:
         print("citynode:", error)
         sys.exit(1)
-    print("citynode: %s, firmware %s, boot %d" % (settings["node"], VERSION, node.boot))
-    try:
-        asyncio.run(node.run())
     except Exception as error:  # whatever killed a task: on a lamp post only a restart helps
         _keep_crash(error)
         system.reset()

@@ -17,6 +17,7 @@ FIELDS: tuple = (
     ("wifi", dict, "map", None, 0, 0),
     ("sensors", list, "list", None, 0, 0),
     ("buses", list, "list", [], 0, 0),
+    ("ntp", list, "list", [], 0, 0),
     ("record_s", int, "number", 60, 1, 3600),
     ("frame_s", int, "number", 300, 1, 86400),
     ("frame_records", int, "number", 30, 1, 240),
@@ -48,7 +49,7 @@ def read(path: str = FILE) -> dict:
     except ValueError:
         raise ConfigError("expected JSON in %s, got something else: %s" % (path, _TODO))
     if not isinstance(config, dict):
-        raise _error("a map", config)
+        raise wrong("a map", config)
     return check(config)
 
 
@@ -59,11 +60,11 @@ def check(config: dict) -> dict:
             config[name] = default
         value = config.get(name)
         if not isinstance(value, kind) or value is True or value is False:
-            raise _error("%s as %s" % (name, kind_name), value)
+            raise wrong("%s as %s" % (name, kind_name), value)
         if kind is int and not low <= value <= high:
-            raise _error("%s from %d to %d" % (name, low, high), value)
+            raise wrong("%s from %d to %d" % (name, low, high), value)
     if not topics.is_node_id(config["node"]):
-        raise _error("node as 3 to 32 characters a-z 0-9 -", config["node"])
+        raise wrong("node as 3 to 32 characters a-z 0-9 -", config["node"])
     _check_parts(config)
     return config
 
@@ -71,7 +72,7 @@ def check(config: dict) -> dict:
 def _check_parts(config: dict) -> None:
     for name in ("brokers", "sensors", "buses"):
         if not config[name] and name != "buses":
-            raise _error("%s with at least one row" % name, config[name])
+            raise wrong("%s with at least one row" % name, config[name])
         for row in config[name]:
             _check_map("a row of %s" % name, row, _PARTS[name])
     _check_map("wifi", config["wifi"], _PARTS["wifi"])
@@ -79,16 +80,17 @@ def _check_parts(config: dict) -> None:
         _check_map("tls", config["tls"], _PARTS["tls"])
     names = [row["name"] for row in config["sensors"]]
     if len(set(names)) != len(names):
-        raise _error("sensors with different names", ", ".join(names))
+        raise wrong("sensors with different names", ", ".join(names))
 
 
 def _check_map(what: str, value, fields: tuple) -> None:
     if not isinstance(value, dict):
-        raise _error("%s as map" % what, value)
+        raise wrong("%s as map" % what, value)
     for name, kind in fields:
         if not isinstance(value.get(name), kind):
-            raise _error("%s with %s as %s" % (what, name, kind.__name__), value.get(name))
+            raise wrong("%s with %s as %s" % (what, name, kind.__name__), value.get(name))
 
 
-def _error(expected: str, got) -> ConfigError:
+def wrong(expected: str, got) -> ConfigError:
+    """The error for a field that is not as expected."""
     return ConfigError("%s: expected %s, got %s: %s" % (FILE, expected, repr(got)[:60], _TODO))

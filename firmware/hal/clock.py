@@ -7,6 +7,8 @@ time below a floor (or far beyond it) means "not synchronised" and is None: no r
 
 import time
 
+import machine
+
 FLOOR_UNIX_S = 1767225600  # 2026-01-01: this firmware did not exist before
 CEILING_UNIX_S = FLOOR_UNIX_S + 40 * 31557600
 _SECONDS_1970_TO_2000 = 946684800
@@ -38,6 +40,11 @@ class Clock:
         """Unix time in whole seconds, or None while the clock is not synchronised."""
         now_s = int(self._seconds()) + self._offset_s
         return now_s if FLOOR_UNIX_S <= now_s < CEILING_UNIX_S else None
+
+    def set_unix_s(self, unix_s: int) -> None:
+        """Set the chip's clock."""
+        year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - self._offset_s)[:8]
+        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
     def uptime_s(self) -> int:
         """Whole seconds since this object was made; call it at least every 6 days (the sampler does every second)."""

@@ -63,6 +63,17 @@ class WDT:
         self._fed = now
 
 
+class RTC:
+    """The chip's clock: the `time` of this directory follows it."""
+
+    def datetime(self, moment: tuple) -> None:
+        """Set the clock: (year, month, day, weekday, hour, minute, second, microsecond) in UTC."""
+        year, month, day, _, hour, minute, second, _ = moment
+        years = year - (month < 3)  # the year begins in March, so that the leap day is its last
+        days = 365 * years + years // 4 - years // 100 + years // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day
+        time.set_unix_s((days - 719469) * 86400 + hour * 3600 + minute * 60 + second)
+
+
 class Pin:
     """A pin number; nothing virtual needs its level."""
 

@@ -29,7 +29,7 @@ finally:
 del _path
 
 __all__ = ("gmtime", "localtime", "mktime", "sleep", "sleep_ms", "sleep_us", "ticks_add", "ticks_cpu", "ticks_diff")
-__all__ += ("ticks_ms", "ticks_us", "time", "time_ns")
+__all__ += ("set_unix_s", "ticks_ms", "ticks_us", "time", "time_ns")
 
 _started = ticks_ms()
 _clock = None
@@ -47,6 +47,12 @@ def _wrong_s() -> float:
     if not _clock or ticks_diff(ticks_ms(), _started) >= 1000 * _clock.get("sync_after_s", 1 << 40):
         return 0
     return _clock["wrong_s"]
+
+
+def set_unix_s(unix_s: float) -> None:
+    """Set the virtual clock, as `machine.RTC` does."""
+    global _clock
+    _clock = {"wrong_s": unix_s - _true_time()}
 
 
 def time() -> float:

@@ -29,7 +29,7 @@ def open_driver(row: dict, buses):
     """
     name = row["driver"]
     if name not in NAMES:
-        raise ValueError("expected a driver of %s, got %s" % (", ".join(NAMES), name))
+        raise ValueError("expected a driver of %s, got %s: correct it" % (", ".join(NAMES), name))
     module = __import__("firmware.sensing.drivers." + name, None, None, ("open",))
     return module.open(row, buses)
 
