@@ -13,12 +13,13 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from device_manager import overview
 from device_manager import settings as settings_file
 from device_manager.adapters import mosquitto
 from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
@@ -32,6 +33,7 @@ from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_register import SqlRegister
 from device_manager.adapters.store_sql import SqlStore
 from device_manager.adapters.virtual_files import Timing, write_node
+from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
 from device_manager.errors import SetupError, UsageError
 from device_manager.identities import Authority
 from device_manager.identities.authority import MANAGER
@@ -39,7 +41,9 @@ from device_manager.identities.files import make_private_directory
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.ports import Site
+from device_manager.readings import Readings
 from device_manager.registry import Registry, Scope
+from device_manager.series import Series
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
 
@@ -95,6 +99,7 @@ class Fleet:
     settings: Settings
     registry: Registry
     reader: SqlReader
+    readings: Readings
 
     def add_virtual_node(self, name: str, site: Site, timing: Timing, now_s: float, *, scope: Scope) -> Path:
         """Register a node at `site` and write its directory; returns the directory."""
@@ -105,6 +110,46 @@ class Fleet:
         return directory
 
 
+    def virtual_directories(self, names: list[str], count: int | None) -> list[Path]:
+        """Return the directories of the named nodes, or of the first `count` virtual ones; UsageError if there are none."""
+        if bool(names) == (count is not None):
+            todo = "see `citynode node simulate --help`"
+            raise UsageError(expected="either node ids or --count", got="both" if names else "neither", todo=todo)
+        chosen = names or [node.name for node in self.registry.nodes() if self._is_virtual(node.name)][:count]
+        for name in chosen:
+            self.registry.node(name)
+            if not self._is_virtual(name):
+                got = f"no {self.settings.node_directory(name) / 'virtual.json'}"
+                raise UsageError(expected="a virtual node", got=got, todo="add one with `citynode node add`")
+        if len(chosen) < (count or 1):
+            got = f"{len(chosen)} of {count}"
+            raise UsageError(expected="enough virtual nodes", got=got, todo="add more with `citynode node add`")
+        return [self.settings.node_directory(name) for name in chosen]
+
+    def _is_virtual(self, name: str) -> bool:
+        return (self.settings.node_directory(name) / "virtual.json").exists()
+
+    def describe(self, name: str, now_ms: int) -> dict[str, Any]:
+        """Return all that is known of a node, for people: node, health, rejects by reason, channels."""
+        view = self.registry.node(name)
+        shadow = overview.shadow_of(view)
+        last_end = shadow.last_frame_end_s
+        node = {
+            **overview.summarise(view, now_ms)._asdict(),
+            "log": None if shadow.log is None else f"{shadow.log:08x}",
+            "next_number": shadow.next,
+            "last_record_end": None if last_end is None else overview.iso(last_end),
+            "last_loss": shadow.last_loss,
+        }
+        channels = [overview.channel(value) for value in self.readings.last_values().get(name, [])]
+        return {
+            "node": node,
+            "health": overview.health(shadow),
+            "rejects": self.reader.reject_counts(name),
+            "channels": channels,
+        }
+
+
 @contextmanager
 def open_fleet(settings: Settings) -> Iterator[Fleet]:
     """Open register and readings of a data directory."""
@@ -113,7 +158,9 @@ def open_fleet(settings: Settings) -> Iterator[Fleet]:
         stack.callback(reader.close)
         register = SqlRegister(settings.database, reader)
         stack.callback(register.close)
-        yield Fleet(settings, Registry(register), reader)
+        registry = Registry(register)
+        readings = Readings(reader, Series(reader, Cbor2Codec()), registry, reader.head_number)
+        yield Fleet(settings, registry, reader, readings)
 
 
 class Manager:
@@ -164,8 +211,29 @@ def address(settings: Settings) -> BrokerAddress:
     broker, authority = settings.broker, settings.identities
     if not broker.tls:
         return BrokerAddress(broker.connect_host, broker.port, MANAGER)
-    tls = BrokerTls(authority / "ca.crt", authority / "manager.crt", authority / "manager.key")
+    tls = BrokerTls(authority / "ca.crt", authority / "manager.crt", authority / "manager.key", broker.server_name)
     return BrokerAddress(broker.connect_host, broker.port, MANAGER, tls)
+
+
+def simulate(
+    settings: Settings,
+    names: list[str],
+    count: int | None,
+    seconds: float | None,
+    micropython: Path | None,
+    say: Callable[[str], None],
+) -> None:
+    """Run virtual nodes, named or the first `count` of all, for `seconds` or until SIGINT or SIGTERM."""
+    found = find_micropython(micropython)
+    with open_fleet(settings) as fleet:
+        directories = fleet.virtual_directories(names, count)
+    if port_problem(settings.broker.host, settings.broker.port) is None:
+        say(f"nothing listens on port {settings.broker.port}: the nodes keep their records until `citynode serve` runs")
+    deadline_s = None if seconds is None else time.monotonic() + seconds
+    with ended_by_signals() as ended, VirtualNodes(directories, found) as nodes:
+        say(f"{len(directories)} virtual nodes run; Ctrl-C ends them")
+        while not ended.wait(0.2) and (deadline_s is None or time.monotonic() < deadline_s):
+            nodes.tend()
 
 
 def serve(settings: Settings) -> None:

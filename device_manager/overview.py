@@ -4,7 +4,9 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from device_manager.ports import NodeView
+from device_manager.series import LastValue
 from device_manager.shadow import Shadow, from_document
+from firmware.wire import quality
 
 SILENT_AFTER_S = 900  # three frames of the field default
 
@@ -54,6 +56,28 @@ def summarise(view: NodeView, now_ms: int) -> Summary:
 def shadow_of(view: NodeView) -> Shadow:
     """Return the node's shadow, an empty one before its first message."""
     return from_document(view.shadow) if view.shadow else Shadow(view.name)
+
+
+def health(shadow: Shadow) -> dict[str, object]:
+    """Return the last health message for people: times in words, faults as text."""
+    shown = {key: value for key, value in shadow.health.items() if value not in (None, "", [])}
+    if isinstance(shown.get("time"), int):
+        shown["time"] = iso(shown["time"])  # type: ignore[arg-type]  # just checked
+    if isinstance(shown.get("faults"), list):
+        shown["faults"] = ", ".join(f"{sensor} {count}" for sensor, count in shown["faults"])  # type: ignore[attr-defined]
+    return shown
+
+
+def channel(last: LastValue) -> dict[str, object]:
+    """Return the latest value of a channel for people and programs."""
+    return {
+        "sensor": last.sensor,
+        "quantity": last.quantity,
+        "value": last.value,
+        "unit": last.unit,
+        "quality": ", ".join(quality.names(last.flags)),
+        "end": iso(last.end_s),
+    }
 
 
 def iso(time_s: float) -> str:

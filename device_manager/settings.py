@@ -113,6 +113,7 @@ def default_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
 def load(directory: Path) -> Settings:
     """Read and check the settings of an initialised data directory; raises SetupError that names the key at fault."""
+    directory = directory.absolute()
     path = directory / FILE_NAME
     try:
         document = tomllib.loads(path.read_text("utf-8"))

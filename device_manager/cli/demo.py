@@ -36,7 +36,10 @@ def demo(
     micropython: Annotated[Path | None, typer.Option(help="MicroPython's unix port, at least 1.25.")] = None,
     json: Json = False,
 ) -> None:
-    """Run a manager and virtual nodes on this machine, show their readings, and leave nothing behind."""
+    """Run a whole fleet on this machine and show its readings.
+
+    A manager and virtual nodes: the firmware itself on real MicroPython. Nothing is left behind.
+    """
     from device_manager import app as services
     from device_manager.demo import service
 

@@ -15,7 +15,10 @@ def init(
     broker: Annotated[str | None, typer.Option(help="mosquitto or iotcore; else mosquitto where installed.")] = None,
     json: Json = False,
 ) -> None:
-    """Make a data directory: settings, database, certificates, broker configuration."""
+    """Make the data directory of a fleet.
+
+    It gets settings, database, certificates and a broker configuration.
+    """
     from device_manager import app, settings
 
     made = app.initialise(data or settings.default_directory(), name=name, host=host, port=port, broker=broker)

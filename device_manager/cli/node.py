@@ -1,13 +1,14 @@
 """`citynode node`: the fleet's nodes."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from device_manager.cli.output import Data, Json, age, print_json, print_rows, say, text
 
-app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True)
+app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True, rich_markup_mode=None)
 _COLUMNS = ("node", "site", "state", "seen", "buffered", "lost", "rejected", "frames", "B/value", "firmware")
 
 
@@ -38,7 +39,7 @@ def list_(data: Data = None, json: Json = False) -> None:
 def show(
     node: Annotated[str, typer.Argument(help="Id of the node.")], data: Data = None, json: Json = False
 ) -> None:
-    """Show one node: where it hangs, how it is, what was not accepted, and its channels with their last values."""
+    """Show one node: its place, state, rejects and last values."""
     from device_manager import app as services
     from device_manager import settings
 
@@ -64,13 +65,15 @@ def add(
     frame_seconds: Annotated[int, typer.Option(min=1, max=86400, help="Seconds after which a frame is sent.")] = 300,
     data: Data = None,
 ) -> None:
-    """Register a virtual node and write its directory; `citynode node simulate` switches it on."""
+    """Register a virtual node and write its directory.
+
+    `citynode node simulate` switches it on.
+    """
     from device_manager import app as services
     from device_manager import settings
-    from device_manager.adapters.virtual_files import Timing
 
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
-        timing = Timing(record_s=record_seconds, frame_s=frame_seconds)
+        timing = services.Timing(record_s=record_seconds, frame_s=frame_seconds)
         where = fleet.registry.site(site)
         directory = fleet.add_virtual_node(node, where, timing, time.time(), scope=services.local())
     print(f"added {node} at {where.title}; its files are in {directory}")
@@ -81,10 +84,10 @@ def simulate(
     nodes: Annotated[list[str] | None, typer.Argument(help="Ids of registered nodes.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Instead of ids: the first COUNT virtual nodes.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after that time; else Ctrl-C ends.")] = None,
-    micropython: Annotated[str | None, typer.Option(help="MicroPython's unix port, at least 1.25.")] = None,
+    micropython: Annotated[Path | None, typer.Option(help="MicroPython's unix port, at least 1.25.")] = None,
     data: Data = None,
 ) -> None:
-    """Run registered virtual nodes against the running manager, until Ctrl-C."""
+    """Run virtual nodes against the running manager."""
     from device_manager import app as services
     from device_manager import settings
 

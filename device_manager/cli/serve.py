@@ -4,7 +4,10 @@ from device_manager.cli.output import Data
 
 
 def serve(data: Data = None) -> None:
-    """Run the manager: supervise the broker, take in readings, until Ctrl-C or SIGTERM."""
+    """Run the manager until Ctrl-C or SIGTERM.
+
+    It supervises the broker, takes in readings and tells nodes what is safe.
+    """
     import logging
 
     from device_manager import app, settings

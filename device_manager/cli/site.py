@@ -6,7 +6,7 @@ import typer
 
 from device_manager.cli.output import Data, Json, print_json, print_rows
 
-app = typer.Typer(help="Sites: the places that readings belong to.", no_args_is_help=True)
+app = typer.Typer(help="Sites: the places that readings belong to.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")

@@ -65,7 +65,7 @@ class Demo:
     def rows(self) -> list[Row]:
         """Return the table as it is now, a row for each node."""
         now_ms = int(time.time() * 1000)
-        latest = self.fleet.last_values()
+        latest = self.fleet.readings.last_values()
         return [
             Row(
                 s.title or "-",
