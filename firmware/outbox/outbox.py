@@ -23,6 +23,8 @@ _NONE = -1
 class Outbox:
     """`flash` has size_bytes, read, program and erase (see hal.flash.Flash); `random_u32()` names a new log."""
 
+    KIND_NAMES = layout.KIND_NAMES
+
     def __init__(self, flash, random_u32) -> None:
         self._flash = flash
         self._record_head = bytearray(layout.RECORD_HEAD_BYTES)
@@ -51,7 +53,7 @@ class Outbox:
 
     @property
     def lost(self) -> int:
-        """Unreleased records of this log dropped or given up; a reboot may forget those since the newest sector began."""
+        """Unreleased records dropped or given up; a reboot may forget those since the newest sector began."""
         return self._sectors.lost
 
     def append(self, kind: int, buf: bytes, length: int) -> int:

@@ -1,0 +1,78 @@
+"""The ladder of a connection: a pure state machine, and the whole of it is TABLE.
+
+    REST      wait (back-off with jitter), then
+    JOIN      Wi-Fi
+    CLOCK     the time, which TLS needs; goes on after CLOCK_MS without it, and TLS then refuses by itself
+    OPEN      TCP, TLS, MQTT CONNECT
+    ANNOUNCE  subscribe, publish state
+    AWAIT     the manager's watermark, for AWAIT_MS at most
+    SEND      records, until something fails
+
+The runner does what the state says and reports what came of it by `on(event)`. An event that TABLE does not have for
+the state is a mistake of the runner: it raises and changes nothing.
+"""
+
+REST, JOIN, CLOCK, OPEN, ANNOUNCE, AWAIT, SEND = "rest", "join", "clock", "open", "announce", "await", "send"
+DONE, FAILED, TIMEOUT = "done", "failed", "timeout"
+
+TABLE = {
+    (REST, TIMEOUT): JOIN,
+    (JOIN, DONE): CLOCK,
+    (JOIN, FAILED): REST,
+    (CLOCK, DONE): OPEN,
+    (CLOCK, TIMEOUT): OPEN,
+    (OPEN, DONE): ANNOUNCE,
+    (OPEN, FAILED): REST,
+    (ANNOUNCE, DONE): AWAIT,
+    (ANNOUNCE, FAILED): REST,
+    (AWAIT, DONE): SEND,
+    (AWAIT, TIMEOUT): SEND,
+    (AWAIT, FAILED): REST,
+    (SEND, FAILED): REST,
+}
+
+JOIN_MS = 30000
+CLOCK_MS = 10000
+AWAIT_MS = 3000
+FIRST_REST_MS = 1000
+LONGEST_REST_MS = 60000
+
+
+class Session:
+    """`brokers` is how many addresses there are; `random_u32()` spreads the nodes of a city after a power cut."""
+
+    def __init__(self, brokers: int, random_u32) -> None:
+        if brokers < 1:
+            raise ValueError("expected at least one broker in the configuration, got none")
+        self.state = REST
+        self.broker = 0
+        self.failures = 0
+        self._brokers = brokers
+        self._random_u32 = random_u32
+
+    def on(self, event: str) -> str:
+        """Take what came of the state, return the next state."""
+        if (self.state, event) not in TABLE:
+            raise ValueError("expected an event of state %s, got %s" % (self.state, event))
+        if event == FAILED:
+            self.failures += 1
+            if self.state != JOIN:
+                self.broker = (self.broker + 1) % self._brokers
+        self.state = TABLE[self.state, event]
+        return self.state
+
+    def useful(self) -> None:
+        """The connection did what it is for: the next failure starts with a short rest, at the same broker."""
+        if self.state in (AWAIT, SEND):
+            self.failures = 0
+
+    def rival(self) -> None:
+        """Somebody else uses our name: come back as late as the back-off allows, so that both are seen."""
+        self.failures = 16
+
+    def rest_ms(self) -> int:
+        """How long to rest now: doubles with every failure, between half and all of it; shorter after a start."""
+        if not self.failures:
+            return self._random_u32() % FIRST_REST_MS
+        longest = min(FIRST_REST_MS << min(self.failures - 1, 16), LONGEST_REST_MS)
+        return longest // 2 + self._random_u32() % (longest // 2)
