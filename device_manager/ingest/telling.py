@@ -19,7 +19,7 @@ from device_manager.ports import (
 
 
 class Telling:
-    """Collects events by node; frames come first, because they change nothing that the others look at."""
+    """Collects events by node; frames come last, because a rescued one follows its loss."""
 
     def __init__(self) -> None:
         self._frames: dict[Node, FramesStored] = {}
@@ -59,7 +59,7 @@ class Telling:
         """Yield each node with its events, by node."""
         for node in sorted(self._frames.keys() | self._others.keys()):
             frames = self._frames.get(node)
-            yield node, ([frames] if frames else []) + self._others.get(node, [])
+            yield node, self._others.get(node, []) + ([frames] if frames else [])
 
     def _tell(self, node: Node, event: object) -> None:
         self._others.setdefault(node, []).append(event)

@@ -94,7 +94,7 @@ def _frames(shadow: Shadow, event: FramesStored) -> Shadow:
         frames=shadow.frames + event.frames,
         values=shadow.values + event.values,
         payload_bytes=shadow.payload_bytes + event.payload_bytes,
-        lost=max(0, shadow.lost - event.rescued),
+        lost=shadow.lost - event.rescued,
         last_frame_end_s=max(ends, default=None),
     )
 

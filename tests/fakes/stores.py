@@ -1,0 +1,59 @@
+"""A fresh database with registered nodes, for tests of what reads and writes it."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_engine import create_database, open_writer
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.adapters.store_sql import SqlStore
+from device_manager.ingest.commit import Committer
+from device_manager.shadow import JsonFold, Shadow, from_document
+
+
+class Bench:
+    """A store, a committer and a reader on one database in `directory`."""
+
+    def __init__(self, directory: Path, nodes: Iterable[str] = ("kempten-01",)) -> None:
+        self.path = directory / "citynode.db"
+        if not self.path.exists():
+            create_database(self.path)
+            for name in nodes:
+                self.register(name)
+        self.store = SqlStore(self.path)
+        self.committer = Committer(self.store, Cbor2Codec(), JsonFold())
+        self.reader = SqlReader(self.path)
+
+    def register(self, name: str, admission: str = "accepted") -> None:
+        """Add a node as another process would."""
+        self.write("INSERT INTO node (name, admission, added_ms) VALUES (?, ?, 0)", (name, admission))
+
+    def write(self, sql: str, arguments: tuple[object, ...] = ()) -> None:
+        """Change the database through a connection of its own."""
+        engine = open_writer(self.path)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(sql, arguments)
+        engine.dispose()
+
+    def shadow(self, name: str = "kempten-01") -> Shadow:
+        """The node's shadow as another process reads it."""
+        view = self.reader.node(name)
+        assert view is not None
+        assert view.shadow is not None
+        return from_document(view.shadow)
+
+    def content(self) -> list[tuple[int, int, str, bytes]]:
+        """What is stored, whatever the order in which it came."""
+        return sorted((r.log_id, r.seq, r.kind, r.payload) for r in self.reader.records())
+
+    def events(self) -> list[tuple[str, bytes]]:
+        """The kept state, health and reply messages, in order."""
+        with closing(sqlite3.connect(self.path)) as raw:
+            return list(raw.execute("SELECT kind, payload FROM event ORDER BY id"))
+
+    def close(self) -> None:
+        """Close everything."""
+        self.store.close()
+        self.reader.close()
