@@ -52,7 +52,7 @@ class FakeBroker:
 
 
 class FailingStore:
-    """A `FrameStore` over another one whose medium fails while `failing`: at the commit, after all the work was done."""
+    """A `FrameStore` over another one whose medium fails while `failing`: at the commit, after all the work."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
