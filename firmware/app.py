@@ -70,7 +70,16 @@ class Node:
         self._wifi = Wifi(settings["wifi"])
         self._buses = Buses(settings["buses"])
         self._outbox = Outbox(Flash("outbox"), system.random_u32)
-        self._link = self._make_link()
+        self._link = Link(
+            settings,
+            self._outbox,
+            self._clock,
+            self._wifi,
+            self.boot,
+            VERSION,
+            self._on_message,
+            system.random_u32,
+        )
         self._health = Health(
             self.boot,
             system.reset_cause(),
@@ -105,7 +114,7 @@ class Node:
         settings = self._settings
         record = Record(sensors)
         capacity = min(settings["frame_records"], frame.capacity_for(len(record.names)))
-        recorder = Recorder(self._outbox, _describe(settings, record.names))
+        self._recorder = Recorder(self._outbox, _describe(settings, record.names))
         self._sampler = Sampler(
             sensors,
             record,
@@ -114,8 +123,12 @@ class Node:
             settings["record_s"],
             settings["frame_s"],
             self.boot,
-            recorder.keep,
+            self._keep,
         )
+
+    def _keep(self, batch: frame.Batch) -> None:
+        self._recorder.keep(batch)
+        self._link.notify()
 
     async def run(self) -> None:
         """Run until a task dies or a reset is ordered."""
@@ -127,12 +140,14 @@ class Node:
         await asyncio.gather(*tasks)
 
     def _on_message(self, kind: str, fields: dict) -> None:
-        """A command came: do it and send its reply."""
+        """A command came: do it and send its reply. What this firmware has no use for yet is counted."""
         if kind == "command":
-            self._link.publish("reply", messages.encode("reply", self._commands.handle(fields)))
+            self._link.publish_latest("reply", messages.encode("reply", self._commands.handle(fields)))
+        else:
+            self._link.unknown += 1
 
     def _report_now(self, _: dict) -> str:
-        self._link.publish("health", messages.encode("health", self._health.fields()))
+        self._link.publish_latest("health", messages.encode("health", self._health.fields()))
         return ""
 
     async def _report_for_ever(self) -> None:
@@ -148,6 +163,7 @@ class Node:
                 unix_s = unix_s or await ntp.ask(host)
             if unix_s and abs(unix_s - (self._clock.unix_s() or 0)) > 1:
                 self._clock.set_unix_s(unix_s)
+                self._link.announce()
             await asyncio.sleep(TIME_S if unix_s else TIME_RETRY_S)
 
     async def _feed_watchdog(self) -> None:

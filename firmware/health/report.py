@@ -4,8 +4,11 @@ from firmware.wire.messages import TEXT_MAX_BYTES
 
 
 class Health:
-    """`heap_free` is a function that collects garbage and returns free bytes; `sensors` have name and faults; `outbox`
-    has buffered and lost; `link` has resent, bad_watermarks and unknown; `rssi` is a function (dBm or None)."""
+    """Where the fields come from.
+
+    `heap_free()` collects garbage and returns free bytes; `rssi()` is in dBm or None; `sensors` have name and faults,
+    `outbox` buffered and lost, `link` resent, bad_watermarks, unknown and last_error.
+    """
 
     def __init__(self, boot: int, reset_cause: str, clock, heap_free, rssi, outbox, link) -> None:
         self._boot = boot
@@ -14,7 +17,7 @@ class Health:
         self._heap_free = heap_free
         self._rssi = rssi
         self._heap_floor = 1 << 30
-        self._last_error = ""
+        self._last_error = self._link_error = ""
         self._outbox = outbox
         self._link = link
         self.sensors: list = []  # filled while they are opened, which already may note errors
@@ -29,6 +32,9 @@ class Health:
     def fields(self) -> dict:
         """The fields for messages.encode('health', ...)."""
         heap_free = self._heap_free()
+        if self._link.last_error != self._link_error:
+            self._link_error = self._link.last_error
+            self.note("link: " + self._link_error)
         self._heap_floor = min(self._heap_floor, heap_free)
         return {
             "boot": self._boot,

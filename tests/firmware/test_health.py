@@ -15,7 +15,7 @@ class Part:
             setattr(self, name, value)
 
 def health(clock, free=lambda: 50000, rssi=lambda: -61):
-    link = Part(resent=1, bad_watermarks=0, unknown=2)
+    link = Part(resent=1, bad_watermarks=0, unknown=2, last_error="")
     health = Health(7, "power on", clock, free, rssi, Part(buffered=3, lost=0), link)
     health.sensors.append(Part(name="air", faults=4))
     health.sensors.append(Part(name="gate", faults=0))
@@ -39,6 +39,16 @@ fields = messages.decode("health", messages.encode("health", report.fields()))
 assert fields["time"] is None and fields["rssi"] is None and fields["uptime_s"] == 12
 assert fields["faults"] == [["air", 4]] and fields["last_error"] == "air: [Errno 19] ENODEV", fields
 assert (fields["buffered"], fields["resent"], fields["unknown"]) == (3, 1, 2)
+""")  # fmt: skip
+
+
+def test_health_reports_a_new_trouble_of_the_link_once(micropython):
+    passes(micropython, """
+report = health(SetClock(1))
+report._link.last_error = "open: refused"
+assert report.fields()["last_error"] == "link: open: refused"
+report.note("air: word 1")
+assert report.fields()["last_error"] == "air: word 1"
 """)  # fmt: skip
 
 
