@@ -52,7 +52,7 @@ def _root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        sys.exit(typer.main.get_command(app).main(standalone_mode=False))
+        sys.exit(typer.main.get_command(app).main(prog_name="citynode", standalone_mode=False))
     except CitynodeError as error:
         _leave(str(error), error.exit_code)
     except TyperException as error:

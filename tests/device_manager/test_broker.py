@@ -20,6 +20,7 @@ from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities import Authority
 from device_manager.settings import BrokerSettings, Settings
+from tests.device_manager.running import exists, wait_for
 
 needs_mosquitto = pytest.mark.skipif(mosquitto.find() is None, reason="mosquitto is not installed")
 KINDS = [pytest.param(Mosquitto, marks=needs_mosquitto), Iotcore]
@@ -35,21 +36,6 @@ def make(tmp_path: Path, free_port: int) -> Callable[..., BrokerProcess]:
         return kind(settings)
 
     return broker
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 8.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def exists(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 @pytest.mark.parametrize("kind", KINDS)

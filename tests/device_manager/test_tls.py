@@ -16,6 +16,7 @@ from device_manager.identities import Authority, Identity, certificates
 from device_manager.identities.certificates import DAY_S
 from device_manager.settings import BrokerSettings, Settings
 from tests.conftest import Run
+from tests.device_manager.running import wait_for
 
 pytestmark = pytest.mark.skipif(find() is None, reason="mosquitto is not installed")
 NOW_S = time.time()
@@ -235,13 +236,6 @@ class Client:
     def close(self) -> None:
         self.mqtt.disconnect()
         self.mqtt.loop_stop()
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_access_rules_bind_everybody_to_their_topics(fleet: Fleet) -> None:

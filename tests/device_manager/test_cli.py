@@ -1,0 +1,360 @@
+"""The command line as a person meets it: run as a program, judged by what it prints and how it ends."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from device_manager.cli.data import moment
+from device_manager.errors import UsageError
+from tests.device_manager.running import exists
+
+Citynode = Callable[..., "subprocess.CompletedProcess[str]"]
+COMMAND = [sys.executable, "-m", "device_manager.cli"]
+ROOT = Path(__file__).parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **more}
+
+
+@pytest.fixture
+def citynode(tmp_path: Path) -> Citynode:
+    """Run citynode with its data in tmp_path/data."""
+
+    def run(*arguments: str, timeout_s: float = 30, **more: str) -> "subprocess.CompletedProcess[str]":
+        variables = environment(CITYNODE_DATA=str(tmp_path / "data"), **more)
+        return subprocess.run(
+            [*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout_s, env=variables, cwd=tmp_path
+        )
+
+    return run
+
+
+@pytest.fixture
+def initialised(citynode: Citynode, free_port: int) -> Citynode:
+    assert citynode("init", "--port", str(free_port)).returncode == 0
+    return citynode
+
+
+def error_line(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return the one line that a failed command printed."""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert done.stdout == ""
+    return lines[0]
+
+
+def test_help_is_fast_and_names_every_command(citynode: Citynode) -> None:
+    times_s = []
+    for _ in range(3):
+        before = os.times()
+        done = citynode("--help")
+        after = os.times()
+        times_s.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert done.returncode == 0
+    assert [name for name in ("demo", "init", "serve", "node", "site", "data") if f"\n  {name} " not in done.stdout] == []
+    assert min(times_s) < 0.3  # processor time, because other tests run beside this one
+
+
+def test_help_imports_no_service() -> None:
+    source = "import sys, device_manager.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment(), cwd=ROOT)
+    heavy = {"numpy", "sqlalchemy", "cryptography", "paho", "cbor2", "pyarrow", "iotcore", "rich"}
+    assert heavy & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize("command", ["demo", "init", "serve", "node list", "node show", "node add", "node simulate",
+                                     "site list", "site add", "data tail", "data export"])  # fmt: skip
+def test_every_command_explains_every_option(citynode: Citynode, command: str) -> None:
+    done = citynode(*command.split(), "--help", COLUMNS="300")
+    assert done.returncode == 0
+    options = re.split(r"\n(?=  -)", done.stdout.partition("\nOptions:")[2])[1:]
+    assert options
+    assert [option for option in options if not re.match(r"  -\S.*?\s\s+[A-Z]", option, re.DOTALL)] == []
+
+
+def test_version_is_printed(citynode: Citynode) -> None:
+    assert re.fullmatch(r"citynode \d+\.\d+\.\d+\n", citynode("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["xyz"], "citynode: No such command 'xyz'; see `citynode --help`"),
+        (["node", "xyz"], "citynode: No such command 'xyz'; see `citynode node --help`"),
+        (["node", "show"], "citynode: Missing argument 'node'; see `citynode node show --help`"),
+        (["data", "tail", "--xyz"], "citynode: No such option: --xyz; see `citynode data tail --help`"),
+    ],
+)
+def test_wrong_call_is_one_line_and_code_2(citynode: Citynode, arguments: list[str], line: str) -> None:
+    done = citynode(*arguments)
+    assert error_line(done) == line
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ["node", "list"], ["node", "show", "a-b"], ["site", "list"], ["data", "tail"],
+                ["data", "export"], ["node", "add", "a-b", "--site", "c"], ["node", "simulate", "a-b"]],
+)  # fmt: skip
+def test_directory_not_initialised_is_one_line_and_code_2(citynode: Citynode, tmp_path: Path, command: list[str]) -> None:
+    done = citynode(*command)
+    expected = f"citynode: expected an initialised data directory, got no {tmp_path}/data/settings.toml; run `citynode init`"
+    assert error_line(done).startswith(expected)
+    assert done.returncode == 2
+
+
+def test_init_makes_a_private_directory_and_says_what_is_next(citynode: Citynode, tmp_path: Path, free_port: int) -> None:
+    done = citynode("init", "--port", str(free_port), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["broker"]["port"] == free_port
+    data = tmp_path / "data"
+    assert {path.name: path.stat().st_mode & 0o777 for path in data.iterdir()} == {
+        "settings.toml": 0o644, "citynode.db": 0o600, "identities": 0o700, "broker": 0o700, "nodes": 0o700,
+    }  # fmt: skip
+    assert data.stat().st_mode & 0o777 == 0o700
+    private = [path for path in data.rglob("*") if path.is_file() and path.suffix in (".key", ".db")]
+    assert len(private) == 5
+    assert {path.stat().st_mode & 0o077 for path in private} == {0}
+
+
+def test_second_init_is_refused_and_changes_nothing(initialised: Citynode, tmp_path: Path) -> None:
+    before = (tmp_path / "data" / "identities" / "ca.crt").read_bytes()
+    done = initialised("init")
+    assert "expected a new data directory, got an initialised one" in error_line(done)
+    assert done.returncode == 2
+    assert (tmp_path / "data" / "identities" / "ca.crt").read_bytes() == before
+
+
+def test_init_in_a_directory_with_other_files_is_refused(citynode: Citynode, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.doc").write_text("years of work")
+    assert "expected a new or empty directory, got files in" in error_line(citynode("init"))
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["thesis.doc"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--broker", "emqx"], "expected mosquitto or iotcore for broker.kind"),
+        (["--port", "70000"], "expected 1 to 65535 for broker.port"),
+        (["--host", "no such host"], "no such host"),
+        (["--host", "192.0.2.1"], "name an address of this machine with --host"),
+    ],
+)
+def test_init_with_a_wrong_choice_leaves_nothing_behind(
+    citynode: Citynode, tmp_path: Path, options: list[str], expected: str
+) -> None:
+    done = citynode("init", *options)
+    assert expected in error_line(done)
+    assert done.returncode == 2
+    assert not (tmp_path / "data").exists()
+
+
+def test_init_takes_the_next_port_when_the_first_is_taken(citynode: Citynode) -> None:
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", 8883))
+            holder.listen(1)
+        except OSError:
+            pass  # somebody else holds it, which is just as good
+        done = citynode("init", "--json")
+    assert 8883 < json.loads(done.stdout)["broker"]["port"] < 8983
+
+
+def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: Path) -> None:
+    place = ("--latitude", "47.7298", "--longitude", "10.3133", "--title", "Hofgarten")
+    assert initialised("site", "add", "hofgarten", *place).returncode == 0
+    done = initialised("node", "add", "kempten-01", "--site", "hofgarten")
+    assert done.stdout == f"added kempten-01 at Hofgarten; its files are in {tmp_path}/data/nodes/kempten-01\n"
+    assert json.loads(initialised("site", "list", "--json").stdout)[0]["node"] == "kempten-01"
+    listed = json.loads(initialised("node", "list", "--json").stdout)
+    assert [(row["node"], row["site"], row["state"], row["admission"]) for row in listed] == [
+        ("kempten-01", "hofgarten", "never seen", "accepted")
+    ]
+    plain = initialised("node", "list").stdout.splitlines()
+    assert plain[0].split("\t")[:3] == ["node", "site", "state"]
+    assert plain[1].split("\t")[:3] == ["kempten-01", "Hofgarten", "never seen"]
+    files = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "data" / "nodes" / "kempten-01").iterdir()}
+    assert set(files) == {"node.json", "virtual.json", "anchor.der", "certificate.der", "key.der"}
+    assert files["key.der"] == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id, got 'Kempten'; use 3 to 32 characters"),
+        (["node", "add", "kempten-01", "--site", "hofgarten"], "expected a new node id, got 'kempten-01'; it is there"),
+        (["node", "add", "kempten-02", "--site", "nowhere"], "expected a known site, got 'nowhere'; see `citynode site"),
+        (["node", "show", "kempten-99"], "expected a registered node, got 'kempten-99'; see `citynode node list`"),
+        (["node", "simulate"], "expected either node ids or --count, got neither"),
+        (["node", "simulate", "kempten-01", "--count", "1"], "expected either node ids or --count, got both"),
+        (["node", "simulate", "--count", "5"], "expected enough virtual nodes, got 1 of 5; add more"),
+        (["node", "simulate", "kempten-99"], "expected a registered node, got 'kempten-99'"),
+        (["site", "add", "Hof", "--latitude", "1", "--longitude", "1"], "expected a site name of a-z, 0-9 and -, got 'Hof'"),
+        (["site", "add", "hof", "--latitude", "100", "--longitude", "1"], "expected degrees north (-90 to 90)"),
+        (["site", "add", "hofgarten", "--latitude", "1", "--longitude", "1"], "expected a new site, got 'hofgarten'"),
+        (["data", "tail", "--node", "kempten-99"], "expected a registered node, got 'kempten-99'"),
+        (["data", "tail", "--quantity", "smell"], "expected a known quantity, got 'smell'; use one of pm1, pm2_5"),
+        (["data", "tail", "--since", "yesterday"], "expected a time, got 'yesterday'; write 30min, 6h, 7d or"),
+        (["data", "export", "-o", "x.xlsx"], "expected a file ending in .csv, .jsonl or .parquet, got x.xlsx"),
+    ],
+)  # fmt: skip
+def test_wrong_name_or_value_is_one_line_and_code_2(fleet: Citynode, arguments: list[str], expected: str) -> None:
+    done = fleet(*arguments)
+    assert expected in error_line(done)
+    assert done.returncode == 2
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Citynode:
+    """A data directory with one site and one node, for commands that change nothing."""
+    directory = tmp_path_factory.mktemp("fleet")
+
+    def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        variables = environment(CITYNODE_DATA=str(directory / "data"), **more)
+        return subprocess.run(
+            [*COMMAND, *arguments], capture_output=True, text=True, timeout=30, env=variables, cwd=directory
+        )
+
+    for arguments in (
+        ["init"],
+        ["site", "add", "hofgarten", "--latitude", "47.7298", "--longitude", "10.3133"],
+        ["node", "add", "kempten-01", "--site", "hofgarten"],
+    ):
+        assert run(*arguments).returncode == 0
+    return run
+
+
+def test_no_micropython_is_one_line(fleet: Citynode) -> None:
+    done = fleet("node", "simulate", "kempten-01", CITYNODE_MICROPYTHON="/nonexistent/micropython")
+    line = error_line(done)
+    assert line.startswith("citynode: expected MicroPython 1.25 or newer, got no /nonexistent/micropython; install jonnor")
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        ("echo micropython 1 24 1", "got 1.24.1 in"),
+        ("echo cpython 3 13 0", "is not MicroPython (cpython 3 13 0)"),
+        ("exit 3", "is not MicroPython (no answer)"),
+    ],
+)
+def test_unfit_micropython_is_one_line(fleet: Citynode, tmp_path: Path, answer: str, got: str) -> None:
+    program = tmp_path / "micropython"
+    program.write_text(f"#!/bin/sh\n{answer}\n")
+    program.chmod(0o755)
+    for done in (
+        fleet("node", "simulate", "kempten-01", "--micropython", str(program)),
+        fleet("demo", "--micropython", str(program)),
+    ):
+        assert got in error_line(done)
+        assert done.returncode == 2
+
+
+class Serving:
+    """A `citynode serve` process and its log."""
+
+    def __init__(self, data: Path) -> None:
+        self.log = data.parent / "serve.log"
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen([*COMMAND, "serve", "--data", str(data)], stderr=out, env=environment())
+
+    def wait_for(self, text: str, timeout_s: float = 15) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while text not in self.log.read_text():
+            assert time.monotonic() < deadline_s, self.log.read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def serving(initialised: Citynode, tmp_path: Path) -> Iterator[Serving]:
+    manager = Serving(tmp_path / "data")
+    manager.wait_for("ready")
+    yield manager
+    manager.process.kill()
+    manager.process.wait()
+
+
+def broker_pid(tmp_path: Path) -> int:
+    return int((tmp_path / "data" / "broker.pid").read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_ends_cleanly_by_a_signal(serving: Serving, tmp_path: Path, number: int) -> None:
+    pid = broker_pid(tmp_path)
+    serving.process.send_signal(number)
+    assert serving.process.wait(10) == 0
+    assert "stopping" in serving.log.read_text()
+    assert not exists(pid)
+    assert not (tmp_path / "data" / "broker.pid").exists()
+
+
+def test_serve_twice_on_one_directory_is_refused(serving: Serving, initialised: Citynode) -> None:
+    done = initialised("serve")
+    assert f"got process {serving.process.pid} runs one; use that one, or end it first" in error_line(done)
+    assert done.returncode == 2
+
+
+def test_serve_with_the_port_taken_is_one_line(initialised: Citynode, tmp_path: Path) -> None:
+    text = (tmp_path / "data" / "settings.toml").read_text()
+    port = int(text.partition("port = ")[2].split()[0])
+    with socket.create_server(("127.0.0.1", port)):
+        done = initialised("serve")
+    assert f"expected 127.0.0.1 port {port} to be free, got Address already in use; stop what listens" in error_line(done)
+    assert done.returncode == 2
+
+
+def test_serve_says_that_the_broker_died_and_goes_on(serving: Serving, tmp_path: Path) -> None:
+    os.kill(broker_pid(tmp_path), signal.SIGKILL)
+    serving.wait_for("died (ended by SIGKILL); starting it again in 0.5 s")
+    serving.wait_for("is back")
+    assert serving.process.poll() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
+def test_serve_killed_leaves_no_broker_and_starts_again(serving: Serving, tmp_path: Path) -> None:
+    pid = broker_pid(tmp_path)
+    serving.process.kill()
+    serving.process.wait()
+    again = Serving(tmp_path / "data")
+    again.wait_for("ready")
+    assert not exists(pid)
+    again.process.terminate()
+    assert again.process.wait(10) == 0
+
+
+def test_export_of_an_empty_store_is_a_header_or_nothing(fleet: Citynode) -> None:
+    assert list(csv.reader(io.StringIO(fleet("data", "export").stdout)))[0][:3] == ["number", "node", "site"]
+    assert fleet("data", "export", "--format", "jsonl").stdout == ""
+    assert fleet("data", "tail", "--json").stdout == "[]\n"
+
+
+def test_reader_of_a_pipe_may_leave_early(fleet: Citynode, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m device_manager.cli data export --format csv | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment(), cwd=tmp_path)
+    assert "Traceback" not in done.stderr
+
+
+def test_moments_are_read_as_people_write_them() -> None:
+    now_s = 1_760_000_000.5
+    assert moment("90s", now_s) == 1_759_999_910
+    assert moment("30min", now_s) == 1_759_998_200
+    assert moment("7d", now_s) == 1_759_395_200
+    assert moment("2026-03-01T12:00Z", now_s) == 1_772_366_400
+    assert moment("2026-03-01T12:00:00+01:00", now_s) == 1_772_362_800
+    for text in ("", "7", "7 months", "2026-13-01", "-5min", "99999999999999999999d", "nan"):
+        with pytest.raises(UsageError):
+            moment(text, now_s)
