@@ -1,7 +1,12 @@
-"""Load and validate the hardware catalogue; today the closed list of quantities.
+"""Load and validate the hardware catalogue: quantities, boards, sensors, node designs.
 
 >>> quantities()["temperature"].unit
 'Cel'
+>>> designs()["street"].board.chip
+'ESP32-S3'
+
+Everything comes from TOML files of this package, is read once and never changes. A file that says something it may not
+raises CatalogError, which names file, entry, what was expected and what came.
 """
 
 from __future__ import annotations
@@ -11,11 +16,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from hardware.board import Board, parse_board
+from hardware.design import Design, parse_design
+from hardware.fields import CatalogError
+from hardware.sensor import Sensor, parse_sensor
+
+__all__ = ["CatalogError", "Quantity", "boards", "designs", "parse_quantities", "quantities", "sensors"]
+
 KINDS = ("mean", "max", "min", "level", "percentile", "total")
-
-
-class CatalogError(ValueError):
-    """A catalogue file says something it may not: file, entry, expected, got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,29 @@ class Quantity:
 def quantities() -> dict[str, Quantity]:
     """Return all quantities by name, in the order of quantities.toml."""
     return parse_quantities((files("hardware") / "quantities.toml").read_text("utf-8"))
+
+
+@cache
+def boards() -> dict[str, Board]:
+    """Return all boards by name."""
+    return {name: parse_board(name, text) for name, text in _texts("boards").items()}
+
+
+@cache
+def sensors() -> dict[str, Sensor]:
+    """Return all sensors by name."""
+    return {name: parse_sensor(name, text, quantities()) for name, text in _texts("sensors").items()}
+
+
+@cache
+def designs() -> dict[str, Design]:
+    """Return all node designs by name."""
+    return {name: parse_design(name, text, boards(), sensors()) for name, text in _texts("designs").items()}
+
+
+def _texts(folder: str) -> dict[str, str]:
+    found = [entry for entry in (files("hardware") / folder).iterdir() if entry.name.endswith(".toml")]
+    return {entry.name.removesuffix(".toml"): entry.read_text("utf-8") for entry in sorted(found, key=lambda e: e.name)}
 
 
 def parse_quantities(text: str) -> dict[str, Quantity]:
