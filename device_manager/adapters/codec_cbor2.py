@@ -1,7 +1,8 @@
 """Codec with cbor2: C speed, and as strict as a node's own decoder where it matters.
 
 No tags (they would become dates, patterns, big numbers, references to themselves), no indefinite lengths, no duplicate
-keys, bounded depth, nothing after the item. Longer heads than necessary are let through: any CBOR library reads them.
+keys nor others than integers and texts, bounded depth, nothing after the item. Longer heads than necessary are let
+through: any CBOR library reads them.
 """
 
 import io
@@ -24,6 +25,13 @@ def _refuse_tag(tag: cbor2.CBORTag, immutable: bool) -> NoReturn:
     raise ValueError(f"expected no tag, got tag {tag.tag}")
 
 
+def _check_keys(pairs: Mapping[object, object], immutable: bool) -> Mapping[object, object]:
+    for key in pairs:
+        if type(key) is not int and type(key) is not str:  # 1.0 and true would pass for 1
+            raise ValueError(f"expected integer or text keys, got {type(key).__name__}")
+    return pairs
+
+
 _SEMANTIC: Mapping[int, Callable[[object, bool], NoReturn]] = dict.fromkeys(_KNOWN_TAGS, _refuse_known_tag)
 
 
@@ -37,6 +45,7 @@ class Cbor2Codec:
             value: object = cbor2.CBORDecoder(
                 source,
                 tag_hook=_refuse_tag,
+                object_hook=_check_keys,
                 semantic_decoders=_SEMANTIC,
                 max_depth=MAX_DEPTH,
                 allow_indefinite=False,

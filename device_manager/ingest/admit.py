@@ -108,8 +108,10 @@ def _check_version(kind: str, items: object) -> None:
         version = items[0]
     elif kind not in records.KINDS and isinstance(items, dict):
         version = items.get(0)
-    if type(version) is int and version != VERSION:
-        raise Refused(VERSION_UNKNOWN, f"expected version {VERSION}, got {str(version)[:20]}")
+    if type(version) is not int:  # 0.0 and false equal 0, but are no version
+        raise Refused(SHAPE, f"expected a record or message that begins with its version, got {repr(items)[:40]}")
+    if version != VERSION:
+        raise Refused(VERSION_UNKNOWN, f"expected version {VERSION}, got {version}")
 
 
 def _frame(items: object, received_ms: int) -> Record:
