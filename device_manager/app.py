@@ -1,8 +1,8 @@
 """Composition root of the manager: the only file that knows every part.
 
-    initialise      make a data directory
-    open_fleet      register and readings of a data directory, for commands and pages, beside a running manager or not
-    Manager         broker, ingest and watermarks, from start to stop; `serve` runs one until it is told to end
+initialise      make a data directory
+open_fleet      register and readings of a data directory, for commands and pages, beside a running manager or not
+Manager         broker, ingest and watermarks, from start to stop; `serve` runs one until it is told to end
 """
 
 import fcntl
@@ -47,6 +47,18 @@ from device_manager.series import Series
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
 
+__all__ = [
+    "Fleet",
+    "Manager",
+    "Timing",
+    "address",
+    "ended_by_signals",
+    "free_port",
+    "initialise",
+    "local",
+    "open_fleet",
+]
+__all__ += ["serve", "simulate"]
 log = logging.getLogger("citynode")
 PORTS_TRIED = 100
 
@@ -59,7 +71,7 @@ def local() -> Scope:
 def initialise(directory: Path, *, name: str, host: str, port: int | None, broker: str | None) -> Settings:
     """Make a data directory: identities, database, broker directory, and last `settings.toml`, which makes it one.
 
-    `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where it is installed, else iotcore.
+    `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where installed, else iotcore.
     """
     directory = directory.absolute()
     if (directory / settings_file.FILE_NAME).exists():
@@ -109,9 +121,8 @@ class Fleet:
         self.registry.add_node(name, site, int(now_s * 1000), scope=scope)
         return directory
 
-
     def virtual_directories(self, names: list[str], count: int | None) -> list[Path]:
-        """Return the directories of the named nodes, or of the first `count` virtual ones; UsageError if there are none."""
+        """Return the directories of the named nodes, or of the first `count` virtual ones; UsageError if not enough."""
         if bool(names) == (count is not None):
             todo = "see `citynode node simulate --help`"
             raise UsageError(expected="either node ids or --count", got="both" if names else "neither", todo=todo)

@@ -1,7 +1,7 @@
 """Errors that a person meets: one line that says what was expected, what came, and what to do.
 
-The class says who is at fault. The command line prints the line and nothing else, and leaves with the class's exit code:
-2 when the call or the setting up is wrong (nothing was done yet), 1 when something failed while it ran.
+The class says who is at fault. The command line prints the line and nothing else, and leaves with the class's exit
+code: 2 when the call or the setting up is wrong (nothing was done yet), 1 when something failed while it ran.
 
 >>> print(UsageError(expected="a node that is registered", got="'kempten-99'", todo="see `citynode node list`"))
 expected a node that is registered, got 'kempten-99'; see `citynode node list`
@@ -9,7 +9,7 @@ expected a node that is registered, got 'kempten-99'; see `citynode node list`
 
 
 class CitynodeError(Exception):
-    """Base of all errors meant for a person; `expected`, `got` and `todo` are text, without a full stop and kept to one line."""
+    """Base of all errors meant for a person; `expected`, `got` and `todo` are texts without a full stop."""
 
     exit_code = 1
 

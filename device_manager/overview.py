@@ -1,6 +1,6 @@
-"""One node or all in a few words, for lists and pages: the register's row and the shadow, seen at a given time. Pure."""
+"""A node in a few words, for lists and pages: the register's row and the shadow, seen at a given time. Pure."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from device_manager.ports import NodeView
@@ -8,6 +8,7 @@ from device_manager.series import LastValue
 from device_manager.shadow import Shadow, from_document
 from firmware.wire import quality
 
+_WHOLE = ("{count}", "1", "[ppm]")
 SILENT_AFTER_S = 900  # three frames of the field default
 
 
@@ -73,16 +74,21 @@ def channel(last: LastValue) -> dict[str, object]:
     return {
         "sensor": last.sensor,
         "quantity": last.quantity,
-        "value": last.value,
+        "value": number(last),
         "unit": last.unit,
         "quality": ", ".join(quality.names(last.flags)),
         "end": iso(last.end_s),
     }
 
 
+def number(last: LastValue) -> int | float | None:
+    """Return the value as people write it: counts and indices without a decimal point."""
+    return int(last.value) if last.value is not None and last.unit in _WHOLE else last.value
+
+
 def iso(time_s: float) -> str:
     """Return a Unix time as ISO 8601 UTC, whole seconds."""
-    return datetime.fromtimestamp(int(time_s), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _state(shadow: Shadow, age_s: int | None) -> str:

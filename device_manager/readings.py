@@ -50,9 +50,7 @@ class Readings:
         node_id = self._registry.node(selection.node).node_id if selection.node else None
         site_id = self._registry.site(selection.site).site_id if selection.site else None
         _check_quantity(selection.quantity)
-        pages = self._series.pages(
-            after=after, node_id=node_id, since_s=selection.since_s, until_s=selection.until_s
-        )
+        pages = self._series.pages(after=after, node_id=node_id, since_s=selection.since_s, until_s=selection.until_s)
         return (_only(page, site_id, selection.quantity) for page in pages)
 
     def tail(self, selection: Selection, rows: int) -> list[dict[str, Any]]:
@@ -83,7 +81,7 @@ class Readings:
         """Write selected readings to a file that appears when it is complete; return the number of rows."""
         temporary = path.with_name(path.name + ".part")
         try:
-            with open(temporary, "wb" if form == "parquet" else "w", encoding=_encoding(form), newline=_newline(form)) as out:
+            with _open(temporary, form) as out:
                 rows = self.export(selection, form, out)
             temporary.replace(path)
         finally:
@@ -120,9 +118,7 @@ def _only(page: Observations, site_id: int | None, quantity: str | None) -> Obse
     return page
 
 
-def _encoding(form: str) -> str | None:
-    return None if form == "parquet" else "utf-8"
-
-
-def _newline(form: str) -> str | None:
-    return "" if form == "csv" else None  # the csv module writes its own line ends
+def _open(path: Path, form: str) -> IO[Any]:
+    if form == "parquet":
+        return path.open("wb")
+    return path.open("w", encoding="utf-8", newline="" if form == "csv" else None)  # csv writes its own line ends

@@ -123,7 +123,8 @@ def load(directory: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(expected=f"TOML in {path}", got=str(error), todo="mend the file") from error
     except OSError as error:
-        raise SetupError(expected=f"to read {path}", got=str(error.strerror), todo="check its owner and mode") from error
+        todo = "check its owner and mode"
+        raise SetupError(expected=f"to read {path}", got=str(error.strerror), todo=todo) from error
     return _parse(directory, document)
 
 
@@ -172,7 +173,7 @@ def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _
 
 
 def check(broker: BrokerSettings, where: Path) -> None:
-    """Raise SetupError that names the key whose value cannot be used; `where` is the file that holds or will hold it."""
+    """Raise SetupError that names the key whose value cannot be used; `where` is the file that holds it."""
     if broker.kind not in BROKERS:
         _refuse(where, "broker.kind", " or ".join(BROKERS), broker.kind)
     if not 1 <= broker.port <= 65535:

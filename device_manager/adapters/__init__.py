@@ -1,1 +1,1 @@
-"""The outer edge: brokers, virtual nodes, the MQTT client, the SQL store. Everything that touches the world lives here."""
+"""The outer edge: brokers, virtual nodes, the MQTT client, the SQL store. What touches the world lives here."""

@@ -21,7 +21,8 @@ class BrokerProcess:
         self.settings = settings
         self.directory = settings.broker_directory
         # Part of the command line; tells this data directory's broker from every other process.
-        self.configuration_name = f"{self.name}-{zlib.crc32(str(settings.directory.resolve()).encode()):08x}.{self.ending}"
+        mark = zlib.crc32(str(settings.directory.resolve()).encode())
+        self.configuration_name = f"{self.name}-{mark:08x}.{self.ending}"
         self._pid_file = settings.directory / "broker.pid"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -13,7 +13,6 @@ from device_manager.adapters.broker_process import BrokerProcess
 from device_manager.adapters.mosquitto import MAX_PACKET_BYTES
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities.files import write_private
-from device_manager.settings import Settings
 
 ONLY_HOST = "127.0.0.1"
 

@@ -97,7 +97,7 @@ class Mosquitto(BrokerProcess):
     def prepare(self) -> str | None:
         """Find mosquitto, end one left behind, check the port, write configuration and identity.
 
-        Returns a line about what was left behind, or None. Raises SetupError when mosquitto is missing or the port taken.
+        Returns a line about what was left behind, or None; SetupError when mosquitto is missing or the port taken.
         """
         self._program = self._program or find()
         if self._program is None:
@@ -176,7 +176,7 @@ class Mosquitto(BrokerProcess):
 def configuration(settings: Settings) -> str:
     """Return the text of mosquitto.conf for the 2.0 dialect (2.1 still reads it)."""
     broker = settings.broker
-    # Only root may name a user; then mosquitto keeps being what the launcher made it, or stays root where it has no user.
+    # Only root may name a user: what the launcher made of it, or root where mosquitto has no user of its own.
     user = f"user {_user() or 'root'}\n" if os.geteuid() == 0 else ""
     return _CONFIGURATION.format(port=broker.port, host=broker.host, max_packet_bytes=MAX_PACKET_BYTES, user=user)
 

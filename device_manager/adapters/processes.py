@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -138,10 +139,8 @@ def _command_line(pid: int) -> str:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError):  # it ended by itself meanwhile, which is what we wanted
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it ended by itself meanwhile, which is what we wanted
 
 
 @atexit.register

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 from sqlalchemy import Connection
 
 from device_manager.adapters.store_engine import open_writer, translated

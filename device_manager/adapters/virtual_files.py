@@ -1,8 +1,8 @@
 """The directory of a virtual node: what provisioning writes on a device, and what hangs on its virtual pins.
 
-    node.json                              as on a device: id, brokers, trust, sensors, timing
-    anchor.der certificate.der key.der     as on a device; the key is 0600
-    virtual.json                           read only by firmware.virtual: which traces this place replays
+node.json                              as on a device: id, brokers, trust, sensors, timing
+anchor.der certificate.der key.der     as on a device; the key is 0600
+virtual.json                           read only by firmware.virtual: which traces this place replays
 """
 
 import json
@@ -37,7 +37,7 @@ def write_node(
 ) -> None:
     """Write the directory of a virtual node, with a new certificate when the broker asks for one."""
     make_private_directory(directory)
-    tls = None
+    tls: dict[str, object] | None = None
     if broker.tls:
         identity = authority.issue_node(node, now_s)
         write_private(directory / "key.der", identity.key_der())

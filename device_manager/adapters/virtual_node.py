@@ -16,7 +16,7 @@ from device_manager.adapters import processes
 from device_manager.errors import NodeError, SetupError
 
 OLDEST = (1, 25)
-# Bytes of the node's heap: what an ESP32 without PSRAM has beside Wi-Fi and TLS, on a port whose objects are twice as big.
+# Bytes of heap: an ESP32 without PSRAM beside Wi-Fi and TLS, on a port whose objects are twice as big.
 HEAP = "224k"
 LOG_NAME = "node.log"
 RESET_EXIT_CODE = 75  # firmware/README.md: the node has reset itself, its starter starts it again

@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,7 @@ _UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _FOLLOW_S = 1.0
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """File formats of an export."""
 
     csv = "csv"

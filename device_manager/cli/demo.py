@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 STATUS_EVERY_S = 10.0
 _REDRAW_S = 1.0
 _SHOWN = (
-    ("pm2_5", "PM2.5 µg/m³"),
-    ("temperature", "T °C"),
-    ("relative_humidity", "RH %"),
-    ("laeq", "LAeq dB"),
+    ("pm2_5", "PM2.5\nµg/m³"),
+    ("temperature", "T\n°C"),
+    ("relative_humidity", "RH\n%"),
+    ("laeq", "LAeq\ndB"),
     ("footfall_in", "in"),
     ("footfall_out", "out"),
 )
-_COLUMNS = ("site", "node", *(title for _, title in _SHOWN), "buffered", "lost", "frames", "B/value")
+_COLUMNS = ("site", "node", "state", *(title for _, title in _SHOWN), "buffered", "lost", "frames", "B/value")
+_ONLY_WIDE = ("node", "state", "frames")
+_WIDE = 116  # terminal columns that all of them need
 
 
 def demo(
@@ -43,14 +45,14 @@ def demo(
     from device_manager import app as services
     from device_manager.demo import service
 
-    plan = service.Plan(nodes, service.Timing(record_s=record_seconds, frame_s=frame_seconds), keep, micropython)
+    plan = service.Plan(nodes, services.Timing(record_s=record_seconds, frame_s=frame_seconds), keep, micropython)
     logging.basicConfig(format="%(message)s", level=logging.ERROR if json else logging.WARNING)
-    with services.ended_by_signals() as ended:
-        with service.running(plan, (lambda _: None) if json else say) as running:
-            screen = _Quiet() if json else _Screen(running, plan) if sys.stdout.isatty() else _Lines(plan)
-            with screen:
-                rows = _watch(running, ended, seconds, screen)
-        _finish(rows, json)
+    progress = (lambda _: None) if json else say
+    with services.ended_by_signals() as ended, service.running(plan, progress) as running:
+        screen = _Quiet() if json else _Screen(plan) if sys.stdout.isatty() else _Lines(plan)
+        with screen:
+            rows = _watch(running, ended, seconds, screen)
+    _finish(rows, keep, json)
 
 
 def _watch(running: "Demo", ended: Any, seconds: float | None, screen: Any) -> "list[Row]":
@@ -64,13 +66,16 @@ def _watch(running: "Demo", ended: Any, seconds: float | None, screen: Any) -> "
         running.tend()
 
 
-def _finish(rows: "list[Row]", json: bool) -> None:
+def _finish(rows: "list[Row]", keep: Path | None, json: bool) -> None:
     if json:
         print_json([_as_json(row) for row in rows])
     elif not sys.stdout.isatty():
-        print_rows(_COLUMNS, map(_cells, rows))
-    if not json:
-        say("ended; no process is left")
+        print_rows([name.replace("\n", " ") for name in _COLUMNS], map(_cells, rows))
+    if json:
+        return
+    say("ended; no process is left")
+    if keep is not None:
+        say(f"the data is in {keep}; look at it with `citynode node list --data {keep}`")
 
 
 class _Quiet(nullcontext):  # type: ignore[type-arg]
@@ -108,7 +113,7 @@ class _Lines:
 class _Screen:
     """A table that is drawn again in place."""
 
-    def __init__(self, running: "Demo", plan: "Plan") -> None:
+    def __init__(self, plan: "Plan") -> None:
         from rich.console import Console
         from rich.live import Live
         from rich.logging import RichHandler
@@ -129,8 +134,11 @@ class _Screen:
         from rich.console import Group
         from rich.text import Text
 
-        lines = (Text(f"{headline(rows)} · {passed_s:.0f} s · Ctrl-C ends"), Text(self._note, style="dim"))
-        self._live.update(Group(table(_COLUMNS, map(_cells, rows)), *lines), refresh=True)
+        lines = (Text(f"{headline(rows)} · {passed_s:.0f} s · Ctrl-C"), Text(self._note, style="dim"))
+        wide = self._live.console.width >= _WIDE
+        shown = [index for index, name in enumerate(_COLUMNS) if wide or name not in _ONLY_WIDE]
+        cells = ([row[index] for index in shown] for row in map(_cells, rows))
+        self._live.update(Group(table([_COLUMNS[index] for index in shown], cells), *lines), refresh=True)
 
 
 def note(plan: "Plan") -> str:
@@ -141,18 +149,24 @@ def note(plan: "Plan") -> str:
 
 def headline(rows: "list[Row]") -> str:
     """Return the state of the fleet in one line."""
+    online = sum(1 for row in rows if row.state == "online")
     reporting = sum(1 for row in rows if row.frames)
     frames = sum(row.frames for row in rows)
     ratios = [row.bytes_per_value for row in rows if row.bytes_per_value is not None]
     ratio = f" · {sum(ratios) / len(ratios):.2f} bytes a value" if ratios else ""
-    return f"{reporting} of {len(rows)} nodes report · {frames} frames committed{ratio}"
+    return f"{len(rows)} nodes, {online} online, {reporting} report · {frames} frames{ratio}"
 
 
 def _cells(row: "Row") -> list[Any]:
-    shown = [row.values[name].value if name in row.values else None for name, _ in _SHOWN]
-    return [row.site, row.node, *shown, row.buffered, row.lost, row.frames, row.bytes_per_value]
+    from device_manager.overview import number
+
+    shown = [number(row.values[name]) if name in row.values else None for name, _ in _SHOWN]
+    ratio = None if row.bytes_per_value is None else f"{row.bytes_per_value:.2f}"
+    return [row.site, row.node, row.state, *shown, row.buffered, row.lost, row.frames, ratio]
 
 
 def _as_json(row: "Row") -> dict[str, Any]:
-    values = {name: {"value": last.value, "unit": last.unit} for name, last in row.values.items()}
+    from device_manager.overview import number
+
+    values = {name: {"value": number(last), "unit": last.unit} for name, last in row.values.items()}
     return {**row._asdict(), "values": values}

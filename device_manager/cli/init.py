@@ -10,9 +10,9 @@ from device_manager.cli.output import Data, Json, print_json
 def init(
     data: Data = None,
     name: Annotated[str, typer.Option(help="Name of the fleet.")] = "citynode",
-    host: Annotated[str, typer.Option(help="Address the broker listens on; 0.0.0.0 for nodes in the field.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address of the broker; 0.0.0.0 for nodes in the field.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="Broker's port; else the first free one from 8883.")] = None,
-    broker: Annotated[str | None, typer.Option(help="Use mosquitto or iotcore; else mosquitto where installed.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Use mosquitto or iotcore; else the one installed.")] = None,
     json: Json = False,
 ) -> None:
     """Make the data directory of a fleet.

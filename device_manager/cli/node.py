@@ -2,11 +2,14 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from device_manager.cli.output import Data, Json, age, print_json, print_rows, say, text
+
+if TYPE_CHECKING:
+    from device_manager.overview import Summary
 
 app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True, rich_markup_mode=None)
 _COLUMNS = ("node", "site", "state", "seen", "buffered", "lost", "rejected", "frames", "B/value", "firmware")
@@ -28,17 +31,17 @@ def list_(data: Data = None, json: Json = False) -> None:
     if not rows:
         say("no node is registered; `citynode node add` adds one")
         return
-    cells = [
-        (r.node, r.title, r.state, age(r.age_s), r.buffered, r.lost, r.rejected, r.frames, r.bytes_per_value, r.firmware)
-        for r in rows
-    ]
-    print_rows(_COLUMNS, cells)
+    print_rows(_COLUMNS, map(_cells, rows))
+
+
+def _cells(row: "Summary") -> list[Any]:
+    seen = age(row.age_s)
+    counts = (row.buffered, row.lost, row.rejected, row.frames, row.bytes_per_value)
+    return [row.node, row.title, row.state, seen, *counts, row.firmware]
 
 
 @app.command()
-def show(
-    node: Annotated[str, typer.Argument(help="Id of the node.")], data: Data = None, json: Json = False
-) -> None:
+def show(node: Annotated[str, typer.Argument(help="Id of the node.")], data: Data = None, json: Json = False) -> None:
     """Show one node: its place, state, rejects and last values."""
     from device_manager import app as services
     from device_manager import settings

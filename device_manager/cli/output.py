@@ -1,6 +1,7 @@
 """How commands show things: JSON for programs, a table for people, plain lines for pipes and for much."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 TABLE_ROWS = 300
+_NUMBER = re.compile(r"-|-?[0-9]+(\.[0-9]*)?")  # "-" alone is a missing one
 
 
 def print_json(value: object) -> None:
@@ -21,7 +23,7 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows as a table on a terminal, or as tab-separated lines under a header for pipes and above 300 rows."""
     rows = list(rows)
     if not sys.stdout.isatty() or len(rows) > TABLE_ROWS:
@@ -31,23 +33,22 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
         return
     from rich.console import Console
 
-    Console(highlight=False).print(table(columns, rows, title))
+    Console(highlight=False).print(table(columns, rows))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> Any:
-    """Return a rich table; columns whose cells are all numbers stand on the right."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
+    """Return a rich table; columns stand on the right unless one of their cells is a text that is no number."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    rows = list(rows)
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = [[text(cell) for cell in row] for row in rows]
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for index, column in enumerate(columns):
-        cells = [row[index] for row in rows if row[index] is not None]
-        numbers = bool(cells) and all(isinstance(cell, int | float) for cell in cells)
+        numbers = all(_NUMBER.fullmatch(row[index]) for row in cells)
         made.add_column(column, justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(text(cell)) for cell in row))
+    for row in cells:
+        made.add_row(*map(Text, row))
     return made
 
 

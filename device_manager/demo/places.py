@@ -1,6 +1,7 @@
 """Real places in Kempten (Allgäu) for the demo's sites.
 
-The names are real. The positions are approximate (about 100 m, set by hand, WGS 84): nothing hangs there.
+The names are real (ZUM is the central bus station, Zentrale Umsteigestelle). The positions are approximate (about
+100 m, set by hand, WGS 84): nothing hangs there.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ PLACES = (
     Place("gerberstrasse", "Gerberstraße", 47.7266, 10.3166),
     Place("stadtpark", "Stadtpark", 47.7257, 10.3127),
     Place("koenigsplatz", "Königsplatz", 47.7247, 10.3121),
-    Place("zum", "ZUM (Zentrale Umsteigestelle)", 47.7241, 10.3134),
+    Place("zum", "ZUM", 47.7241, 10.3134),
     Place("forum-allgaeu", "Forum Allgäu", 47.7222, 10.3137),
     Place("hauptbahnhof", "Hauptbahnhof", 47.7128, 10.3167),
     Place("bigbox", "bigBOX Allgäu", 47.7206, 10.3170),

@@ -1,7 +1,7 @@
 """Runs the demo: a throw-away data directory, a manager, and virtual nodes at real places.
 
-The nodes are the firmware itself on real MicroPython, each in its own process with its own certificate. They replay real
-measurements, shifted for each place, so the figures are plausible and the places made up of them are not.
+The nodes are the firmware itself on real MicroPython, each in its own process with its own certificate. They replay
+real measurements, shifted for each place: plausible figures that were not measured there.
 """
 
 import shutil
@@ -30,7 +30,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: how many nodes, how often they report, and where the data lies (`keep`) or None for a temporary place."""
+    """What to run: how many nodes, how often they report, where the data lies (`keep` None: a temporary place)."""
 
     nodes: int = 12
     timing: Timing = Timing(record_s=2, frame_s=10)
@@ -39,10 +39,11 @@ class Plan:
 
 
 class Row(NamedTuple):
-    """A line of the live table: `values` by quantity, `reported_s` Unix seconds of the end of the last record."""
+    """A line of the live table; `values` are the latest by quantity, `state` as in `overview.Summary`."""
 
     site: str
     node: str
+    state: str
     values: dict[str, LastValue]
     buffered: int | None
     lost: int
@@ -70,6 +71,7 @@ class Demo:
             Row(
                 s.title or "-",
                 s.node,
+                s.state,
                 {value.quantity: value for value in latest.get(s.node, [])},
                 s.buffered,
                 s.lost,

@@ -6,7 +6,7 @@
     twin.crt, twin.key         client `citynode.twin`: may read what nodes send, for consumers of telemetry
     issued.jsonl               one line for each certificate given out: serial, name, purpose, validity
 
-A node id has no dot, so no node can ever be called like the manager or the twin. Node keys are handed over and not kept.
+A node id has no dot, so no node can ever be called like the manager or the twin. Keys of nodes are not kept.
 """
 
 import json

@@ -116,4 +116,4 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _utc(time_s: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(int(time_s), datetime.timezone.utc)
+    return datetime.datetime.fromtimestamp(int(time_s), datetime.UTC)

@@ -1,5 +1,5 @@
 """The register: sites, nodes, and which node hung where from when to when."""
 
-from device_manager.registry.service import Registry, RegisterStore, Scope
+from device_manager.registry.service import RegisterStore, Registry, Scope
 
 __all__ = ["RegisterStore", "Registry", "Scope"]

@@ -78,8 +78,8 @@ class Registry:
         if not _SITE_NAME.fullmatch(name):
             raise UsageError(expected="a site name of a-z, 0-9 and -", got=repr(name), todo="choose another name")
         if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-            got = f"{latitude}, {longitude}"
-            raise UsageError(expected="degrees north (-90 to 90) and east (-180 to 180)", got=got, todo="check the order")
+            expected, got = "degrees north (-90 to 90) and east (-180 to 180)", f"{latitude}, {longitude}"
+            raise UsageError(expected=expected, got=got, todo="check the order")
         if any(site.name == name for site in self._store.sites()):
             raise UsageError(expected="a new site", got=repr(name), todo="it is there already; choose another name")
         return self._store.add_site(name, title, latitude, longitude, height_m, district)

@@ -92,9 +92,7 @@ def test_mosquitto_that_does_not_start_says_why(make: Callable[..., Mosquitto]) 
     assert not broker.alive()
 
 
-def test_missing_mosquitto_says_how_to_get_it(
-    make: Callable[..., Mosquitto], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_mosquitto_says_how_to_get_it(make: Callable[..., Mosquitto], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr(mosquitto, "_PLACES", ())
     with pytest.raises(SetupError, match="no mosquitto on this machine; install it"):
@@ -174,9 +172,7 @@ def orphan(broker: BrokerProcess) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
 @pytest.mark.parametrize("kind", KINDS)
-def test_broker_does_not_survive_the_kill_of_its_manager(
-    make: Callable[..., Mosquitto], kind: type[Mosquitto]
-) -> None:
+def test_broker_does_not_survive_the_kill_of_its_manager(make: Callable[..., Mosquitto], kind: type[Mosquitto]) -> None:
     pid = orphan(make(kind))
     wait_for(lambda: not exists(pid))
 

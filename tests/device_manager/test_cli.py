@@ -63,7 +63,7 @@ def test_help_is_fast_and_names_every_command(citynode: Citynode) -> None:
         after = os.times()
         times_s.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert done.returncode == 0
-    assert [name for name in ("demo", "init", "serve", "node", "site", "data") if f"\n  {name} " not in done.stdout] == []
+    assert re.findall(r"\n  (\w+) ", done.stdout) == ["demo", "init", "serve", "node", "site", "data"]
     assert min(times_s) < 0.3  # processor time, because other tests run beside this one
 
 
@@ -107,14 +107,16 @@ def test_wrong_call_is_one_line_and_code_2(citynode: Citynode, arguments: list[s
     "command", [["serve"], ["node", "list"], ["node", "show", "a-b"], ["site", "list"], ["data", "tail"],
                 ["data", "export"], ["node", "add", "a-b", "--site", "c"], ["node", "simulate", "a-b"]],
 )  # fmt: skip
-def test_directory_not_initialised_is_one_line_and_code_2(citynode: Citynode, tmp_path: Path, command: list[str]) -> None:
+def test_directory_not_initialised_is_one_line_and_code_2(
+    citynode: Citynode, tmp_path: Path, command: list[str]
+) -> None:
     done = citynode(*command)
-    expected = f"citynode: expected an initialised data directory, got no {tmp_path}/data/settings.toml; run `citynode init`"
-    assert error_line(done).startswith(expected)
+    expected = f"expected an initialised data directory, got no {tmp_path}/data/settings.toml; run `citynode init`"
+    assert error_line(done).startswith(f"citynode: {expected}")
     assert done.returncode == 2
 
 
-def test_init_makes_a_private_directory_and_says_what_is_next(citynode: Citynode, tmp_path: Path, free_port: int) -> None:
+def test_init_makes_a_private_directory(citynode: Citynode, tmp_path: Path, free_port: int) -> None:
     done = citynode("init", "--port", str(free_port), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["broker"]["port"] == free_port
@@ -194,15 +196,15 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id, got 'Kempten'; use 3 to 32 characters"),
+        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id, got 'Kempten'; use 3 to 32"),
         (["node", "add", "kempten-01", "--site", "hofgarten"], "expected a new node id, got 'kempten-01'; it is there"),
-        (["node", "add", "kempten-02", "--site", "nowhere"], "expected a known site, got 'nowhere'; see `citynode site"),
+        (["node", "add", "kempten-02", "--site", "nowhere"], "expected a known site, got 'nowhere'; see"),
         (["node", "show", "kempten-99"], "expected a registered node, got 'kempten-99'; see `citynode node list`"),
         (["node", "simulate"], "expected either node ids or --count, got neither"),
         (["node", "simulate", "kempten-01", "--count", "1"], "expected either node ids or --count, got both"),
         (["node", "simulate", "--count", "5"], "expected enough virtual nodes, got 1 of 5; add more"),
         (["node", "simulate", "kempten-99"], "expected a registered node, got 'kempten-99'"),
-        (["site", "add", "Hof", "--latitude", "1", "--longitude", "1"], "expected a site name of a-z, 0-9 and -, got 'Hof'"),
+        (["site", "add", "Hof", "--latitude", "1", "--longitude", "1"], "expected a site name of a-z"),
         (["site", "add", "hof", "--latitude", "100", "--longitude", "1"], "expected degrees north (-90 to 90)"),
         (["site", "add", "hofgarten", "--latitude", "1", "--longitude", "1"], "expected a new site, got 'hofgarten'"),
         (["data", "tail", "--node", "kempten-99"], "expected a registered node, got 'kempten-99'"),
@@ -240,7 +242,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Citynode:
 def test_no_micropython_is_one_line(fleet: Citynode) -> None:
     done = fleet("node", "simulate", "kempten-01", CITYNODE_MICROPYTHON="/nonexistent/micropython")
     line = error_line(done)
-    assert line.startswith("citynode: expected MicroPython 1.25 or newer, got no /nonexistent/micropython; install jonnor")
+    assert line.startswith("citynode: expected MicroPython 1.25 or newer, got no /nonexistent/micropython; install")
     assert done.returncode == 2
 
 
@@ -280,12 +282,24 @@ class Serving:
 
 
 @pytest.fixture
-def serving(initialised: Citynode, tmp_path: Path) -> Iterator[Serving]:
-    manager = Serving(tmp_path / "data")
-    manager.wait_for("ready")
-    yield manager
-    manager.process.kill()
-    manager.process.wait()
+def start_serving(initialised: Citynode, tmp_path: Path) -> Iterator[Callable[[], Serving]]:
+    """Start a manager and wait until it is ready; all are ended after the test."""
+    started: list[Serving] = []
+
+    def start() -> Serving:
+        started.append(Serving(tmp_path / "data"))
+        started[-1].wait_for("ready")
+        return started[-1]
+
+    yield start
+    for manager in started:
+        manager.process.kill()
+        manager.process.wait()
+
+
+@pytest.fixture
+def serving(start_serving: Callable[[], Serving]) -> Serving:
+    return start_serving()
 
 
 def broker_pid(tmp_path: Path) -> int:
@@ -313,7 +327,7 @@ def test_serve_with_the_port_taken_is_one_line(initialised: Citynode, tmp_path: 
     port = int(text.partition("port = ")[2].split()[0])
     with socket.create_server(("127.0.0.1", port)):
         done = initialised("serve")
-    assert f"expected 127.0.0.1 port {port} to be free, got Address already in use; stop what listens" in error_line(done)
+    assert f"expected 127.0.0.1 port {port} to be free, got Address already in use; stop what" in error_line(done)
     assert done.returncode == 2
 
 
@@ -325,12 +339,12 @@ def test_serve_says_that_the_broker_died_and_goes_on(serving: Serving, tmp_path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
-def test_serve_killed_leaves_no_broker_and_starts_again(serving: Serving, tmp_path: Path) -> None:
+def test_serve_killed_leaves_no_broker_and_starts_again(start_serving: Callable[[], Serving], tmp_path: Path) -> None:
+    killed = start_serving()
     pid = broker_pid(tmp_path)
-    serving.process.kill()
-    serving.process.wait()
-    again = Serving(tmp_path / "data")
-    again.wait_for("ready")
+    killed.process.kill()
+    killed.process.wait()
+    again = start_serving()
     assert not exists(pid)
     again.process.terminate()
     assert again.process.wait(10) == 0

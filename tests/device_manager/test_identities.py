@@ -64,7 +64,7 @@ def test_node_certificate_names_the_node_and_serves_as_client_only(authority: Au
     assert common_name(certificate) == "kempten-01"
     usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
-    now = datetime.datetime.fromtimestamp(NOW_S, datetime.timezone.utc)
+    now = datetime.datetime.fromtimestamp(NOW_S, datetime.UTC)
     assert certificate.not_valid_before_utc < now - datetime.timedelta(hours=23)
     certificate.verify_directly_issued_by(x509.load_der_x509_certificate(authority.anchor_der()))
 

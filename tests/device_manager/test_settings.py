@@ -10,7 +10,8 @@ from device_manager.settings import BrokerSettings, Settings
 
 
 def test_settings_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
-    written = Settings(tmp_path, 'Kempten "Nord" \\ Süd', BrokerSettings("iotcore", "127.0.0.1", 1999, "broker.example"))
+    broker = BrokerSettings("iotcore", "127.0.0.1", 1999, "broker.example")
+    written = Settings(tmp_path, 'Kempten "Nord" \\ Süd', broker)
     settings.save(written)
     assert settings.load(tmp_path) == written
 
@@ -18,7 +19,7 @@ def test_settings_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
 def test_directory_not_initialised_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(SetupError) as caught:
         settings.load(tmp_path / "nothing")
-    expected = f"expected an initialised data directory, got no {tmp_path / 'nothing' / 'settings.toml'}; run `citynode init`"
+    expected = f"expected an initialised data directory, got no {tmp_path}/nothing/settings.toml; run `citynode init`"
     assert str(caught.value).startswith(expected)
 
 
