@@ -8,8 +8,9 @@ import asyncio
 import os
 import sys
 
-from firmware import VERSION, config
-from firmware.hal import ntp, system
+import firmware
+from firmware import VERSION, ConfigError
+from firmware.hal import system
 from firmware.hal.buses import Buses
 from firmware.hal.clock import Clock
 from firmware.hal.flash import Flash
@@ -37,14 +38,16 @@ TIME_RETRY_S = 15
 class Recorder:
     """Numbers closed batches into the outbox, and keeps their epoch (the channels record of this boot) in it.
 
+    `describe()` returns the fields of that record.
+
     When the ring overflows before the manager has had the channels record, it is written again under a new number, so
     that every frame that survives can be read.
     """
 
-    def __init__(self, outbox: Outbox, channels: dict) -> None:
+    def __init__(self, outbox: Outbox, describe, batch: frame.Batch) -> None:
         self._outbox = outbox
-        self._channels = channels
-        self._buf = bytearray(frame.MAX_BYTES)
+        self._describe = describe
+        self._buf = bytearray(frame.bytes_for(batch.channels, batch.capacity))
         self._announce()
 
     def keep(self, batch: frame.Batch) -> None:
@@ -56,7 +59,7 @@ class Recorder:
 
     def _announce(self) -> None:
         self._epoch = self._outbox.head
-        payload = records.encode_channels(self._outbox.log, self._epoch, self._channels)
+        payload = records.encode_channels(self._outbox.log, self._epoch, self._describe())
         self._outbox.append(CHANNELS, payload, len(payload))
 
 
@@ -70,6 +73,8 @@ class Node:
         self._wifi = Wifi(settings["wifi"])
         self._buses = Buses(settings["buses"])
         self._outbox = Outbox(Flash("outbox"), system.random_u32)
+        self._died = asyncio.Event()
+        self._error = Exception()
         self._link = Link(
             settings,
             self._outbox,
@@ -106,25 +111,18 @@ class Node:
         try:
             return open_driver(row, self._buses)
         except KeyError as error:
-            raise config.wrong("sensor %s with %s" % (row["name"], error.args[0]), None)
+            raise ConfigError("node.json: expected %s of sensor %s, got none: add it" % (error.args[0], row["name"]))
         except ValueError as error:
-            raise config.ConfigError("%s: sensor %s: %s" % (config.FILE, row["name"], error))
+            raise ConfigError("node.json: sensor %s: %s" % (row["name"], error))
 
     def _make_sampler(self, sensors: list) -> None:
         settings = self._settings
         record = Record(sensors)
-        capacity = min(settings["frame_records"], frame.capacity_for(len(record.names)))
-        self._recorder = Recorder(self._outbox, _describe(settings, record.names))
-        self._sampler = Sampler(
-            sensors,
-            record,
-            self._clock,
-            frame.Batch(len(record.names), capacity),
-            settings["record_s"],
-            settings["frame_s"],
-            self.boot,
-            self._keep,
-        )
+        channels = len(record.names)
+        records = min(settings["frame_records"], max(1, settings["frame_s"] // settings["record_s"]))
+        batch = frame.Batch(channels, min(records, frame.capacity_for(channels)))
+        self._recorder = Recorder(self._outbox, lambda: _describe(settings, record.names), batch)
+        self._sampler = Sampler(sensors, record, self._clock, batch, settings["record_s"], self.boot, self._keep)
 
     def _keep(self, batch: frame.Batch) -> None:
         self._recorder.keep(batch)
@@ -132,12 +130,23 @@ class Node:
 
     async def run(self) -> None:
         """Run until a task dies or a reset is ordered."""
-        tasks = [self._sampler.run(), self._link.run(), self._report_for_ever()]
+        parts = [self._sampler.run(), self._link.run(), self._report_for_ever()]
         if self._settings["ntp"]:
-            tasks.append(self._keep_time())
+            parts.append(self._keep_time())
         if self._settings["watchdog_s"]:
-            tasks.append(self._feed_watchdog())
-        await asyncio.gather(*tasks)
+            parts.append(self._feed_watchdog())
+        tasks = [asyncio.create_task(self._live(part)) for part in parts]
+        await self._died.wait()
+        for task in tasks:
+            task.cancel()
+        raise self._error
+
+    async def _live(self, part) -> None:
+        try:
+            await part
+        except Exception as error:  # any: the whole node ends with it, see the module
+            self._error = error
+            self._died.set()
 
     def _on_message(self, kind: str, fields: dict) -> None:
         """A command came: do it and send its reply. What this firmware has no use for yet is counted."""
@@ -157,6 +166,8 @@ class Node:
 
     async def _keep_time(self) -> None:
         """Set the clock by the time servers, again every six hours."""
+        from firmware.hal import ntp  # 1 kB that a node whose clock others set can do without
+
         while True:
             unix_s = None
             for host in self._settings["ntp"] if self._wifi.connected() else ():
@@ -208,6 +219,15 @@ def _describe(settings: dict, names: list) -> dict:
     }
 
 
+def _read_settings() -> dict:
+    """The checked configuration; the code that checks it is needed once and its memory is wanted back."""
+    from firmware import config
+
+    settings = config.read()
+    del sys.modules["firmware.config"], firmware.config
+    return settings
+
+
 def _take_crash() -> str:
     """Why this node reset itself last time, once; '' when it did not."""
     try:
@@ -229,11 +249,11 @@ def _keep_crash(error: Exception) -> None:
 def main() -> None:
     """Run the node of the current directory; returns never, except by exit code (see README.md)."""
     try:
-        settings = config.read()
+        settings = _read_settings()
         node = Node(settings)
         print("citynode: %s, firmware %s, boot %d" % (settings["node"], VERSION, node.boot))
         asyncio.run(node.run())
-    except config.ConfigError as error:
+    except ConfigError as error:
         print("citynode:", error)
         sys.exit(1)
     except Exception as error:  # whatever killed a task: on a lamp post only a restart helps

@@ -1,10 +1,12 @@
 """Reads and checks `node.json`, what provisioning writes into a node. The one form of it is FIELDS below and README.md.
 
-A mistake is found here, before anything is opened, and is one line: what was expected, what came, what to do.
+A mistake is found here, before anything is opened, and is one line: what was expected, what came, what to do. The
+module is needed once: `app` forgets it afterwards, which gives 5 kB of heap back.
 """
 
 import json
 
+from firmware import ConfigError
 from firmware.wire import topics
 
 FILE = "node.json"
@@ -35,10 +37,6 @@ _PARTS = {
 }
 
 
-class ConfigError(Exception):
-    """The configuration cannot be used; the text is the line for the person who provisions."""
-
-
 def read(path: str = FILE) -> dict:
     """Return the checked configuration with defaults filled in; ConfigError says what is wrong with it."""
     try:
@@ -49,7 +47,7 @@ def read(path: str = FILE) -> dict:
     except ValueError:
         raise ConfigError("expected JSON in %s, got something else: %s" % (path, _TODO))
     if not isinstance(config, dict):
-        raise wrong("a map", config)
+        raise _wrong("a map", config)
     return check(config)
 
 
@@ -60,11 +58,11 @@ def check(config: dict) -> dict:
             config[name] = default
         value = config.get(name)
         if not isinstance(value, kind) or value is True or value is False:
-            raise wrong("%s as %s" % (name, kind_name), value)
+            raise _wrong("%s as %s" % (name, kind_name), value)
         if kind is int and not low <= value <= high:
-            raise wrong("%s from %d to %d" % (name, low, high), value)
+            raise _wrong("%s from %d to %d" % (name, low, high), value)
     if not topics.is_node_id(config["node"]):
-        raise wrong("node as 3 to 32 characters a-z 0-9 -", config["node"])
+        raise _wrong("node as 3 to 32 characters a-z 0-9 -", config["node"])
     _check_parts(config)
     return config
 
@@ -72,7 +70,7 @@ def check(config: dict) -> dict:
 def _check_parts(config: dict) -> None:
     for name in ("brokers", "sensors", "buses"):
         if not config[name] and name != "buses":
-            raise wrong("%s with at least one row" % name, config[name])
+            raise _wrong("%s with at least one row" % name, config[name])
         for row in config[name]:
             _check_map("a row of %s" % name, row, _PARTS[name])
     _check_map("wifi", config["wifi"], _PARTS["wifi"])
@@ -80,17 +78,16 @@ def _check_parts(config: dict) -> None:
         _check_map("tls", config["tls"], _PARTS["tls"])
     names = [row["name"] for row in config["sensors"]]
     if len(set(names)) != len(names):
-        raise wrong("sensors with different names", ", ".join(names))
+        raise _wrong("sensors with different names", ", ".join(names))
 
 
 def _check_map(what: str, value, fields: tuple) -> None:
     if not isinstance(value, dict):
-        raise wrong("%s as map" % what, value)
+        raise _wrong("%s as map" % what, value)
     for name, kind in fields:
         if not isinstance(value.get(name), kind):
-            raise wrong("%s with %s as %s" % (what, name, kind.__name__), value.get(name))
+            raise _wrong("%s with %s as %s" % (what, name, kind.__name__), value.get(name))
 
 
-def wrong(expected: str, got) -> ConfigError:
-    """The error for a field that is not as expected."""
+def _wrong(expected: str, got) -> ConfigError:
     return ConfigError("%s: expected %s, got %s: %s" % (FILE, expected, repr(got)[:60], _TODO))

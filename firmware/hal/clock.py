@@ -32,10 +32,6 @@ class Clock:
         """Milliseconds from `earlier` to `later`, right across a wrap when they are less than 6 days apart."""
         return time.ticks_diff(later, earlier)
 
-    def ticks_add(self, ticks, delta_ms: int) -> int:
-        """The tick `delta_ms` after `ticks`."""
-        return time.ticks_add(ticks, delta_ms)
-
     def unix_s(self) -> int | None:
         """Unix time in whole seconds, or None while the clock is not synchronised."""
         now_s = int(self._seconds()) + self._offset_s
@@ -43,8 +39,8 @@ class Clock:
 
     def set_unix_s(self, unix_s: int) -> None:
         """Set the chip's clock."""
-        year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - self._offset_s)[:8]
-        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+        utc = time.gmtime(unix_s - self._offset_s)
+        machine.RTC().datetime(utc[:3] + (utc[6],) + utc[3:6] + (0,))
 
     def uptime_s(self) -> int:
         """Whole seconds since this object was made; call it at least every 6 days (the sampler does every second)."""

@@ -1,4 +1,4 @@
-"""The chip itself: why it started, who it is, how much memory is left, and how to restart it."""
+"""The chip itself: why it started, how much memory is left, random numbers, and how to restart it."""
 
 import gc
 import os
@@ -26,11 +26,6 @@ def reset_cause() -> str:
 def random_u32() -> int:
     """32 random bits of the port's generator (esp32: hardware)."""
     return int.from_bytes(os.urandom(4), "big")
-
-
-def unique_id() -> str:
-    """The chip's id in hexadecimal."""
-    return machine.unique_id().hex()
 
 
 def heap_free_bytes() -> int:

@@ -5,11 +5,11 @@ describes the second that has just ended. A record begins at a multiple of `reco
 of all nodes of a city lie side by side; while the clock is not synchronised it begins at a multiple of `record_s` of
 uptime, and the batch is dated by boot and uptime instead.
 
-A batch holds records without a hole. It is closed, and handed over, when it is full, spans `frame_s`, the clock becomes
-synchronised or is put back by more than a record, or seconds are missing for so long that a record is not worth giving
-(fewer than half of its seconds).
+A batch holds records without a hole. It is closed, and handed over, when it is full (its capacity is the length of a
+frame), the clock becomes synchronised or is put back by more than a record, or seconds are missing for so long that a
+record is not worth giving (fewer than half of its seconds).
 
-    >>> sampler = Sampler(sensors, Record(sensors), clock, batch, 60, 300, boot, on_batch)
+    >>> sampler = Sampler(sensors, Record(sensors), clock, Batch(16, 5), 60, boot, on_batch)
     >>> asyncio.create_task(sampler.run())
 """
 
@@ -33,7 +33,6 @@ class Sampler:
         clock,
         batch,
         record_s: int,
-        frame_s: int,
         boot: int,
         on_batch,
     ) -> None:
@@ -42,7 +41,6 @@ class Sampler:
         self._clock = clock
         self._batch = batch
         self._record_s = record_s
-        self._frame_records = max(1, frame_s // record_s)
         self._boot = boot
         self._on_batch = on_batch
         inputs = sum(len(sensor.driver.inputs) for sensor in sensors)
@@ -123,7 +121,7 @@ class Sampler:
         elif not batch.count:
             batch.start(None, self._record_s, self._boot, self._start_s)
         batch.add(self._record.values, self._record.flags)
-        if batch.full or batch.count >= self._frame_records:
+        if batch.full:
             self._close_batch()
 
     def _close_batch(self) -> None:

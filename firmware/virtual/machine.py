@@ -43,11 +43,6 @@ def reset(cause: int = HARD_RESET) -> None:
     sys.exit(RESET_EXIT_CODE)
 
 
-def unique_id() -> bytes:
-    """Six bytes that differ by seed, locally administered like a made-up MAC."""
-    return bytes((0x02, 0, 0)) + BOARD.seed.to_bytes(3, "big")
-
-
 class WDT:
     """A watchdog that bites at the next feed: a process cannot be stopped from inside while it hangs."""
 
@@ -68,16 +63,14 @@ class RTC:
 
     def datetime(self, moment: tuple) -> None:
         """Set the clock: (year, month, day, weekday, hour, minute, second, microsecond) in UTC."""
-        year, month, day, _, hour, minute, second, _ = moment
-        years = year - (month < 3)  # the year begins in March, so that the leap day is its last
-        days = 365 * years + years // 4 - years // 100 + years // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day
-        time.set_unix_s((days - 719469) * 86400 + hour * 3600 + minute * 60 + second)
+        wanted = time.mktime(moment[:3] + moment[4:7] + (0, 0, 0))  # as if it were the PC's local time
+        time.set_unix_s(2 * wanted - time.mktime(time.gmtime(wanted)[:8] + (0,)))
 
 
 class Pin:
     """A pin number; nothing virtual needs its level."""
 
-    IN, OUT, PULL_UP, PULL_DOWN = 1, 3, 2, 1
+    IN, OUT, PULL_UP = 1, 3, 2
 
     def __init__(self, id: int, mode: int = -1, pull: int = -1, value: int = 0) -> None:
         self.id = id
@@ -94,9 +87,7 @@ class Pin:
 class Counter:
     """Counts the pulses of the model that is wired to the pin, from now on."""
 
-    RISING, FALLING, UP, DOWN = 1, 2, 1, 2
-
-    def __init__(self, id: int, src: Pin, edge: int = 1, direction: int = 1, filter_ns: int = 0) -> None:
+    def __init__(self, id: int, src: Pin, filter_ns: int = 0) -> None:
         self._source = BOARD.counter(src.id)
         self._start = self._source.pulses() if self._source else 0
 
@@ -127,12 +118,6 @@ class I2C:
         if device.fault() == "bad_crc":
             answer = answer[:2] + bytes((answer[2] ^ 1,)) + answer[3:]
         buf[:] = answer
-
-    def readfrom(self, address: int, nbytes: int, stop: bool = True) -> bytes:
-        """Read bytes from a device."""
-        buf = bytearray(nbytes)
-        self.readfrom_into(address, buf)
-        return bytes(buf)
 
     def _device(self, address: int) -> object:
         device = self._devices.get(address)

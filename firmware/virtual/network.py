@@ -9,9 +9,7 @@ RSSI_DBM = -61
 class WLAN:
     """The station interface, as far as the hal uses it."""
 
-    IF_STA = STA_IF
-
-    def __init__(self, interface: int = STA_IF) -> None:
+    def __init__(self, id: int = STA_IF) -> None:
         self._active = self._joined = False
 
     def active(self, on: object = None) -> bool:
@@ -27,16 +25,12 @@ class WLAN:
             raise OSError("Wifi Not Started")
         self._joined = True
 
-    def disconnect(self) -> None:
-        """Leave the access point."""
-        self._joined = False
-
     def isconnected(self) -> bool:
         """True when joined and the file does not say otherwise."""
         return self._joined and BOARD.option("wifi", "up") == "up"
 
-    def status(self, parameter: str = "") -> int:
-        """status('rssi') in dBm."""
-        if parameter != "rssi":
-            raise ValueError("expected status('rssi'), got %s" % repr(parameter))
+    def status(self, what: str) -> int:
+        """status('rssi') in dBm; the hal asks for nothing else."""
+        if what != "rssi":
+            raise ValueError("expected status('rssi'), got %s" % repr(what))
         return RSSI_DBM

@@ -52,9 +52,14 @@ Frame = namedtuple(
 )
 
 
+def bytes_for(channels: int, records: int) -> int:
+    """Return the length of the longest frame of so many columns and records (5 bytes a value)."""
+    return _HEAD_BYTES + 16 + MAX_RUNS * _RUN_BYTES + 5 * channels * records
+
+
 def capacity_for(channels: int) -> int:
-    """Return how many records of `channels` columns fit into MAX_BYTES in the worst case (5 bytes a value)."""
-    return min(MAX_RECORDS, (MAX_BYTES - _HEAD_BYTES - 16 - MAX_RUNS * _RUN_BYTES) // (5 * channels))
+    """Return how many records of `channels` columns fit into MAX_BYTES in the worst case."""
+    return min(MAX_RECORDS, (MAX_BYTES - bytes_for(channels, 0)) // (5 * channels))
 
 
 class Batch:
@@ -126,7 +131,7 @@ class Batch:
             self._open_run[channel] = self._run_count
 
     def encode_into(self, buf: bytearray, log: int, seq: int, epoch: int) -> int:
-        """Write the frame at the start of `buf` (MAX_BYTES long) and return its length in bytes."""
+        """Write the frame at the start of `buf` (bytes_for(channels, capacity) long) and return its length."""
         put = put_head32
         extras = self._run_count or not self.dated
         buf[0] = 0x89 if extras else 0x88

@@ -18,7 +18,7 @@ buf = bytearray(MAX_BYTES)
 errors = []
 
 class Rig:
-    def __init__(self, drivers, clock, record_s=60, frame_s=300, capacity=30):
+    def __init__(self, drivers, clock, record_s=60, capacity=5):
         self.clock = clock
         self.frames = []
         self.sensors = []
@@ -28,7 +28,7 @@ class Rig:
             inputs += len(driver.inputs)
         record = Record(self.sensors)
         self.batch = Batch(len(record.names), capacity)
-        self.sampler = Sampler(self.sensors, record, clock, self.batch, record_s, frame_s, 77, self.keep)
+        self.sampler = Sampler(self.sensors, record, clock, self.batch, record_s, 77, self.keep)
 
     def keep(self, batch):
         self.frames.append(decode(bytes(buf[: batch.encode_into(buf, 7, len(self.frames), 0)])))
@@ -70,11 +70,11 @@ assert brief(early.frames[0]) == (MINUTE, 5, [200] * 5), early.frames
 """)  # fmt: skip
 
 
-def test_frame_closes_at_its_time_or_when_it_is_full(micropython):
+def test_frame_closes_when_the_batch_is_full(micropython):
     passes(micropython, """
-timed, counted = Rig([steady()], SetClock(MINUTE), frame_s=120), Rig([steady()], SetClock(MINUTE), capacity=3)
-timed.run(600); counted.run(600)
-assert [f.count for f in timed.frames] == [2] * 5 and [f.count for f in counted.frames] == [3] * 3
+rig = Rig([steady()], SetClock(MINUTE), capacity=3)
+rig.run(600)
+assert [(f.t0 - MINUTE, f.count) for f in rig.frames] == [(0, 3), (180, 3), (360, 3)], rig.frames
 """)  # fmt: skip
 
 
@@ -164,7 +164,7 @@ assert starts == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363], starts
 def test_sensor_that_comes_back_is_started_again_and_counts_as_well(micropython):
     passes(micropython, """
 driver = ListDriver(("pm1",), (("pm1", 0),), [[7]] * 5 + [OSError(19)] + [[7]] * 1000)
-rig = Rig([driver], SetClock(MINUTE), frame_s=60)
+rig = Rig([driver], SetClock(MINUTE), capacity=1)
 rig.run(60)
 assert brief(rig.frames[0]) == (MINUTE, 1, [7]) and driver.starts == 2, (rig.frames, driver.starts)
 """)  # fmt: skip
@@ -182,7 +182,7 @@ def test_channel_with_less_than_half_of_its_seconds_is_missing(micropython):
     passes(micropython, """
 rows = [[None, 5]] * 31 + [[10, 5]] * 29 + [[None, 5]] * 30 + [[10, 5]] * 30
 driver = ListDriver(("pm1", "footfall_in"), (("pm1", 0), ("footfall_in", 1)), rows)
-rig = Rig([driver], SetClock(MINUTE), frame_s=120)
+rig = Rig([driver], SetClock(MINUTE), capacity=2)
 rig.run(120)
 assert rig.frames[0].values == [None, 10, 5, 5], rig.frames[0]
 """)  # fmt: skip
@@ -193,7 +193,7 @@ def test_record_kinds_mean_extreme_total_level(micropython):
 names = ("pm1", "lafmax", "lafmin", "footfall_in", "laeq")
 channels = tuple((name, i) for i, name in enumerate(names)) + (("la10", 4), ("la90", 4))
 driver = ListDriver(names, channels, [[10, 600, 300, 5, 500], [21, 700, 200, 9, 600]])
-rig = Rig([driver], SetClock(MINUTE), frame_s=60)
+rig = Rig([driver], SetClock(MINUTE), capacity=1)
 rig.run(60)
 assert rig.frames[0].values == [16, 700, 200, 9, 574, 600, 500], rig.frames[0].values
 """)  # fmt: skip

@@ -11,7 +11,7 @@ PRELUDE = """
 import json, struct
 from firmware.virtual.board import Board
 from firmware.virtual.models import dnms, pulse_counter, sen55
-from firmware.virtual.models.words import with_crc
+from firmware.virtual.models import with_crc
 
 class Ticks:
     def __init__(self): self.now = 0
@@ -210,7 +210,7 @@ for fault, errno in (("nack", 19), ("timeout", 116), ("bad_crc", 0)):
         bus.writeto(0x69, bytes.fromhex("d014"))
         bus.readfrom_into(0x69, buf)
         assert with_crc(b"SE") != bytes(buf[:3])
-    bus.writeto(0x55, bytes.fromhex("0002"))
+    bus.writeto(0x55, bytes.fromhex("0003"))
 """, tmp_path)  # fmt: skip
 
 

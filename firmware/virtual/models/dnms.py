@@ -8,12 +8,11 @@ is the largest 1-s LAeq and lower than a real sensor's.
 import math
 import struct
 
-from firmware.virtual.models.words import ENODEV, Draws, with_crc
+from firmware.virtual.models import ENODEV, Draws, with_crc
 from firmware.virtual.trace import Trace
 
 READY_MS = 5
 LONGEST_S = 120  # seconds of trace that an interval may cover
-_VERSION = b"DNMS virtual"
 
 
 def make(board: object) -> object:
@@ -76,13 +75,9 @@ class Dnms:
     def _read_levels(self) -> bytes:
         return with_crc(struct.pack(">3f", *(self._levels or (0.0, 0.0, 0.0))))
 
-    def _version(self) -> bytes:
-        return with_crc(_VERSION + bytes(32 - len(_VERSION)))
-
 
 _COMMANDS = {
     0x0001: Dnms._reset,
-    0x0002: Dnms._version,
     0x0003: Dnms._calculate,
     0x0004: Dnms._data_ready,
     0x0005: Dnms._read_levels,

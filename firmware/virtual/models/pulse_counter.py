@@ -6,7 +6,7 @@ pulses come at exponentially distributed distances (people who do not know each 
 
 import math
 
-from firmware.virtual.models.words import Draws
+from firmware.virtual.models import Draws
 from firmware.virtual.trace import Trace
 
 HOUR_MS = 3600000

@@ -6,7 +6,7 @@ draws a straight line. PM1, PM4 and the VOC index are made from them, see traces
 
 import struct
 
-from firmware.virtual.models.words import ENODEV, Draws, with_crc
+from firmware.virtual.models import ENODEV, Draws, with_crc
 from firmware.virtual.trace import Trace
 
 PERIOD_MS = 1000
@@ -14,7 +14,6 @@ NOX_UNKNOWN_MS = 10500
 CLEANING_MS = 10000
 FAN, CLEANING = 1 << 4, 1 << 19
 _UNKNOWN = struct.pack(">4H4h", *(4 * [0xFFFF] + 4 * [0x7FFF]))
-_NAME = b"SEN55"
 
 
 def make(board: object) -> object:
@@ -107,7 +106,7 @@ class Sen55:
         self._cleaning_until_ms = self._board.elapsed_ms() + CLEANING_MS
 
     def _name(self) -> bytes:
-        return with_crc(_NAME + bytes(32 - len(_NAME)))
+        return with_crc(b"SEN55" + bytes(27))
 
 
 _COMMANDS = {
