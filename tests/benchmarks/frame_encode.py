@@ -1,4 +1,4 @@
-"""Encoding on real MicroPython: a whole frame with head and CRC against the built-in json.dumps of the same integers."""
+"""Encoding on real MicroPython: a whole frame with head and CRC against json.dumps of the same integers."""
 
 from __future__ import annotations
 

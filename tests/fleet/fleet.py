@@ -1,0 +1,162 @@
+"""A real fleet for tests: a manager process, its broker, and virtual nodes, each of which can be killed.
+
+    with Fleet(folder, nodes=8) as fleet:
+        fleet.kill_broker(); fleet.kill_manager(); fleet.start_manager(); fleet.kill_node(3); fleet.start_node(3)
+
+Nothing here is a double: the manager is `citynode serve`, the broker mosquitto, the nodes MicroPython.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from device_manager import app
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.adapters.virtual_files import Timing
+from device_manager.adapters.virtual_node import VirtualNode
+from firmware.outbox import Outbox
+from firmware.outbox.layout import KIND_NAMES, MAX_PAYLOAD
+from firmware.wire import records
+from tests.conftest import find_micropython
+from tests.firmware.on_node.nor_flash import NorFlash
+
+SERVE = [sys.executable, "-c", "from device_manager.cli import main; main()", "serve", "--data"]
+RARELY = Timing(record_s=3600, frame_s=3600)  # a node that only delivers what it has
+
+
+class Fleet:
+    """`nodes` virtual nodes at one site under one manager; as a context manager it runs inside the block."""
+
+    def __init__(self, folder: Path, nodes: int, timing: Timing) -> None:
+        self.settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=None, broker=None)
+        self._log = folder / "manager.log"
+        self._manager: subprocess.Popen[bytes] | None = None
+        with app.open_fleet(self.settings) as fleet:
+            fleet.registry.add_site("bench", "Bench", 47.726, 10.316, 4.0, "Innenstadt", scope=app.local())
+            site = fleet.registry.site("bench")
+            names = [f"node-{i:02}" for i in range(nodes)]
+            directories = [fleet.add_virtual_node(name, site, timing, time.time(), scope=app.local()) for name in names]
+        self.nodes = [VirtualNode(directory, Path(find_micropython())) for directory in directories]
+        self.done: Counter[str] = Counter()
+
+    def __enter__(self) -> Fleet:
+        self.start_manager()
+        for node in self.nodes:
+            node.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self.nodes:
+            node.kill()
+        if self._manager:
+            self._manager.terminate()
+            self._manager.wait(20)
+
+    def start_manager(self) -> None:
+        """Start `citynode serve` on the data directory."""
+        with self._log.open("ab") as log:
+            self._manager = subprocess.Popen([*SERVE, str(self.settings.directory)], stdout=log, stderr=log)
+
+    def kill_manager(self) -> None:
+        """SIGKILL the manager; the broker dies with it."""
+        assert self._manager
+        self._manager.kill()
+        self._manager.wait()
+        self.done["manager"] += 1
+
+    def kill_broker(self) -> None:
+        """SIGKILL the broker alone; the manager starts it again."""
+        try:
+            os.kill(int((self.settings.directory / "broker.pid").read_text("ascii")), signal.SIGKILL)
+            self.done["broker"] += 1
+        except (OSError, ValueError):
+            pass  # it is not there at this moment: somebody killed it before
+
+    def kill_node(self, index: int) -> None:
+        """SIGKILL a node: its power is cut."""
+        self.nodes[index].kill()
+        self.done["node"] += 1
+
+    def retime(self, timing: Timing) -> None:
+        """Cut the power of all nodes, give them another rhythm, and start them again."""
+        for node in self.nodes:
+            node.kill()
+            path = node.directory / "node.json"
+            path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **vars(timing)}), "utf-8")
+        for node in self.nodes:
+            node.start()
+
+    def outbox(self, index: int) -> dict[tuple[int, int], tuple[str, bytes]]:
+        """Return every record of a node's flash as {(log, seq): (kind, payload)}; the node's own record."""
+        image = (self.nodes[index].directory / "outbox.flash").read_bytes()
+        box = Outbox(NorFlash(len(image) // NorFlash.BLOCK, image), lambda: 0)
+        assert box.tail == 0, "expected a ring that still holds everything: use a larger flash or a shorter run"
+        found, buf = {}, bytearray(MAX_PAYLOAD)
+        for seq in range(box.head):
+            got = box.read(seq, buf)
+            assert got is not None, f"record {seq} of {self.nodes[index].name} cannot be read"
+            found[box.log, seq] = (KIND_NAMES[got[0]], bytes(buf[: got[1]]))
+        return found
+
+    def stored(self) -> list[tuple[tuple[int, int], tuple[str, bytes]]]:
+        """Return every record of the store, in commit order, in the same shape."""
+        reader = SqlReader(self.settings.database)
+        rows = list(reader.records())
+        reader.close()
+        assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+        return [(records.decode_head(row.payload)[1:], (row.kind, row.payload)) for row in rows]
+
+    def wait_until_delivered(self, timeout_s: float) -> None:
+        """Wait until the store holds what the outboxes hold; the caller compares them afterwards anyway."""
+        wait_for(lambda: len(self.stored()) >= sum(len(self.outbox(i)) for i in range(len(self.nodes))), timeout_s)
+
+    def torment(self, seconds: float, rng: random.Random, pause_s: tuple[float, float] = (0.2, 2.5)) -> None:
+        """Kill broker, manager and nodes at random moments, and start them again, for `seconds`."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(rng.uniform(*pause_s))
+            victim = rng.choice(["broker", "manager", "node", "node"])
+            if victim == "broker":
+                self.kill_broker()
+            elif victim == "manager":
+                self.kill_manager()
+                time.sleep(rng.uniform(0, 1.5))
+                self.start_manager()
+            else:
+                index = rng.randrange(len(self.nodes))
+                self.kill_node(index)
+                self.nodes[index].start()
+
+
+def wait_for(true: Callable[[], bool], timeout_s: float, every_s: float = 0.5) -> None:
+    """Wait until a condition holds; AssertionError after `timeout_s`."""
+    until = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < until, f"expected it within {timeout_s:.0f} s"
+        time.sleep(every_s)
+
+
+def compare(fleet: Fleet) -> dict[str, int]:
+    """Compare outboxes and store bit by bit; return how many records were taken, lost, repeated, changed, invented."""
+    taken: dict[tuple[int, int], tuple[str, bytes]] = {}
+    for index in range(len(fleet.nodes)):
+        taken |= fleet.outbox(index)
+    stored = fleet.stored()
+    kept = dict(stored)
+    return {
+        "taken": len(taken),
+        "frames": sum(kind == "frame" for kind, _ in taken.values()),
+        "lost": len(taken.keys() - kept.keys()),
+        "repeated": len(stored) - len(kept),
+        "changed": sum(kept[key] != taken[key] for key in kept.keys() & taken.keys()),
+        "invented": len(kept.keys() - taken.keys()),
+    }
