@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.walks.people import Person, loiter, turn_back, walk
+from tests.walks.people import HALF_M, Person, loiter, turn_back, walk
 from tests.walks.tof import Leaf
 
 LEAD_S = 0.6
@@ -39,54 +39,58 @@ def single(rng: np.random.Generator, **fixed: float) -> Episode:
     return _episode([walk(rng, LEAD_S, direction, _lane(rng), **fixed)], direction, 1)
 
 
-def children(rng: np.random.Generator) -> Episode:
+def children(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """As `single`, 1.1 to 1.3 m."""
-    return single(rng, height_m=rng.uniform(1.1, 1.3))
+    return single(rng, half_m=half_m, height_m=rng.uniform(1.1, 1.3))
 
 
-def tall_and_fast(rng: np.random.Generator) -> Episode:
+def tall_and_fast(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """As `single`, 1.85 to 2.0 m at 1.7 to 2 m/s: the shortest time under the sensor."""
-    return single(rng, height_m=rng.uniform(1.85, 2.0), speed=rng.uniform(1.7, 2.0))
+    return single(rng, half_m=half_m, height_m=rng.uniform(1.85, 2.0), speed=rng.uniform(1.7, 2.0))
 
 
-def in_line(rng: np.random.Generator) -> Episode:
+def in_line(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """Two or three people behind one another, 0.7 to 1.2 m from middle to middle, at one speed."""
     direction, lane, speed = _side(rng), _lane(rng), rng.uniform(0.5, 2.0)
     start, people = LEAD_S, []
     for _ in range(int(rng.integers(2, 4))):
-        people.append(walk(rng, start, direction, lane + rng.normal(0, 0.03), speed=speed * rng.uniform(0.98, 1.02)))
+        people.append(
+            walk(
+                rng, start, direction, lane + rng.normal(0, 0.03), half_m=half_m, speed=speed * rng.uniform(0.98, 1.02)
+            )
+        )
         start += rng.uniform(0.7, 1.2) / speed
     return _episode(people, direction, len(people))
 
 
-def abreast(rng: np.random.Generator) -> Episode:
+def abreast(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """Two people shoulder to shoulder, level to within 0.15 m: wider than one lane."""
     direction, speed = _side(rng), rng.uniform(0.5, 1.6)
     heights = rng.uniform(1.1, 2.0, 2)
     apart = 0.13 * heights.sum() + rng.uniform(0.0, 0.08)
     people = [
         walk(rng, LEAD_S + rng.uniform(0, 0.15) / speed, direction, (k - 0.5) * apart + rng.normal(0, 0.03),
-             height_m=float(heights[k]), speed=speed)
+             height_m=float(heights[k]), speed=speed, half_m=half_m)
         for k in (0, 1)
     ]  # fmt: skip
     return _episode(people, direction, 2)
 
 
-def turned_back(rng: np.random.Generator) -> Episode:
+def turned_back(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """One person comes as far as anywhere from the first edge to under the second zone, and goes back."""
-    return _episode([turn_back(rng, LEAD_S, _side(rng), _lane(rng), rng.uniform(-0.45, 0.15))], 1, 0)
+    return _episode([turn_back(rng, LEAD_S, _side(rng), _lane(rng), rng.uniform(-0.45, 0.15), half_m)], 1, 0)
 
 
-def loitering(rng: np.random.Generator) -> Episode:
+def loitering(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """One person stands 5 to 40 s at the edge or under the sensor, and leaves to either side."""
     direction, to = _side(rng), _side(rng)
-    way = {"at_m": rng.uniform(-0.4, 0.4), "stay_s": rng.uniform(5, 40), "to": to}
+    way = {"at_m": rng.uniform(-0.4, 0.4), "stay_s": rng.uniform(5, 40), "to": to, "half_m": half_m}
     person = loiter(rng, LEAD_S, direction, _lane(rng), **way)
     entered, left = crossings(person)
     return Episode([person], entered, left, float(person.times[-1]) + 0.8)
 
 
-def open_door(rng: np.random.Generator) -> Episode:
+def open_door(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """A door leaf swings to the edge of one zone and stands there 20 to 60 s; three people pass beside it."""
     side = _side(rng)
     stand_s = rng.uniform(20, 60)
@@ -110,17 +114,16 @@ def door_alone(rng: np.random.Generator) -> Episode:
     return Episode([], 0, 0, stand_s + 2, [leaf])
 
 
-def street(rng: np.random.Generator) -> Episode:
+def street(rng: np.random.Generator, half_m: float = HALF_M) -> Episode:
     """A minute of mixed traffic in one lane: 12 people in both directions at random, at least 1 s apart."""
     people, entered, at = [], 0, LEAD_S
     for _ in range(12):
         kind = rng.random()
         direction = _side(rng)
         if kind < 0.15:
-            person = turn_back(rng, at, direction, _lane(rng), rng.uniform(-0.45, 0.15))
-            entered += 0
+            person = turn_back(rng, at, direction, _lane(rng), rng.uniform(-0.45, 0.15), half_m)
         else:
-            person = walk(rng, at, direction, _lane(rng))
+            person = walk(rng, at, direction, _lane(rng), half_m=half_m)
             entered += direction > 0
         people.append(person)
         at = float(person.times[-1]) - 1.0 + rng.exponential(2.0)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Array = np.ndarray
+HALF_M = 1.6
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Person:
         return np.interp(t, fine, steps) + self.phase
 
     def body(self, t: Array) -> tuple[Array, Array, Array]:
-        """Return centres (ellipsoid, time, 3), half axes (ellipsoid, 3) and reflectances (ellipsoid) at the times `t`."""
+        """Return centres (ellipsoid, time, 3), half axes (ellipsoid, 3) and reflectances (ellipsoid) at `t`."""
         x, y = self.position(t)
         facing = np.sign(self.along_m[-1] - self.along_m[0]) or 1.0
         step = self._step_phase(t)
@@ -82,23 +83,25 @@ class Person:
 
 
 def walk(rng: np.random.Generator, start_s: float, direction: int, across_m: float, **fixed: float) -> Person:
-    """Return a person who walks straight through, past x = 0 at about `start_s` + 1.6 m / speed; direction +1 is IN."""
+    """Return a person who walks straight through from 1.6 m (or half_m) before x = 0 to as far behind it; +1 is IN."""
     height, speed = draw(rng, fixed)
-    distance = 3.2
+    distance = 2 * fixed.get("half_m", HALF_M)
     times = np.linspace(0, distance / speed, 12)
     along = direction * (speed * times - distance / 2)
     return _person(rng, height, times + start_s, along, across_m)
 
 
-def turn_back(rng: np.random.Generator, start_s: float, direction: int, across_m: float, apex_m: float) -> Person:
-    """Return a person who comes from -direction, goes as far as x = apex_m * direction, waits a little, and goes back."""
+def turn_back(
+    rng: np.random.Generator, start_s: float, direction: int, across_m: float, apex_m: float, half_m: float = HALF_M
+) -> Person:
+    """Return a person who comes from -direction as far as x = apex_m * direction, waits a little, and goes back."""
     height, speed = draw(rng, {})
     pause = rng.uniform(0.1, 1.5)
-    distance = 1.6 + apex_m
+    distance = half_m + apex_m
     ramp = np.linspace(0, 1, 10)
     slow = 1 - (1 - ramp) ** 1.5  # slows down towards the apex
     leg_s = 1.3 * distance / speed
-    out = direction * (-1.6 + distance * slow)
+    out = direction * (-half_m + distance * slow)
     times = np.concatenate([leg_s * ramp, leg_s + pause + leg_s * ramp]) + start_s
     return _person(rng, height, times, np.concatenate([out, out[::-1]]), across_m)
 
@@ -106,15 +109,15 @@ def turn_back(rng: np.random.Generator, start_s: float, direction: int, across_m
 def loiter(rng: np.random.Generator, start_s: float, direction: int, across_m: float, **way: float) -> Person:
     """Return a person who comes, stands around x = at_m for stay_s, wandering, and leaves to the side `to` (+1, -1)."""
     height, speed = draw(rng, {})
-    at_m, stay_s, to = way["at_m"], way["stay_s"], way["to"]
+    at_m, stay_s, to, half_m = way["at_m"], way["stay_s"], way["to"], way.get("half_m", HALF_M)
     wander = np.arange(0, stay_s, 0.5)
     drift = np.zeros_like(wander)
     for i in range(1, len(drift)):
         drift[i] = 0.85 * drift[i - 1] + rng.normal(0, 0.05)
-    come = abs(-1.6 * direction - at_m) / speed
-    leave = abs(1.6 * to - at_m) / speed
+    come = abs(-half_m * direction - at_m) / speed
+    leave = abs(half_m * to - at_m) / speed
     times = np.concatenate([[0], come + wander, [come + stay_s, come + stay_s + leave]]) + start_s
-    along = np.concatenate([[-1.6 * direction], at_m + drift, [at_m, 1.6 * to]])
+    along = np.concatenate([[-half_m * direction], at_m + drift, [at_m, half_m * to]])
     person = _person(rng, height, times, along, across_m)
     quiver = np.linspace(times[0], times[-1], int(10 * (times[-1] - times[0])))
     person.times, person.along_m = quiver, np.interp(quiver, times, along)

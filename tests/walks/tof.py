@@ -2,8 +2,8 @@
 
 Geometry: looks straight down from 2.4 to 2.6 m. The full array of 16 x 16 SPADs sees 27 degrees across its diagonal, 19
 along a side (ST, VL53L1X datasheet); smaller regions see more than their share, because the lens blurs (ST AN5191: 8 x
-8 still 20 and 4 x 4 15 degrees diagonal). So a zone of 6 x 16 SPADs at the edge is taken as 13 degrees along the passage
-around +-6 degrees, and 20 across.
+8 still 20 and 4 x 4 15 degrees diagonal). So a zone of 6 x 16 SPADs at the edge is taken as 13 degrees along the
+passage around +-6 degrees, and 20 across.
 
 Range: every ray meets the nearest ellipsoid or the floor and returns light by reflectance, angle and 1/distance^2. The
 sensor cannot keep echoes apart that are less than MERGE_M apart, and reports the nearest group that makes up SHARE of
@@ -14,6 +14,7 @@ Not modelled: sun, rain, crosstalk of a dirty cover, dark hair that returns noth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,27 +50,33 @@ def _rays(zone: int) -> np.ndarray:
 
 
 RAYS = (_rays(0), _rays(1))
+PARTS = tuple(np.flatnonzero(np.tile(mask, 7)) for mask in (np.arange(9) >= 0, np.arange(9) <= 4, np.arange(9) >= 4))
 
 
 def ranges(
-    rng: np.random.Generator, people: list[Person], until_s: float, ceiling_m: float, leaves: list[Leaf] = []
-) -> np.ndarray:  # noqa: B006
-    """Return ranges in mm of zone 0, 1, 0, 1 ... every STEP_MS from t = 0 to `until_s`; 0 is a dropped range."""
+    rng: np.random.Generator, people: list[Person], until_s: float, ceiling_m: float, leaves: Sequence[Leaf] = ()
+) -> np.ndarray:
+    """Return ranges in mm (part, step) of zone 0, 1, 0, 1 ... every STEP_MS from t = 0 to `until_s`; 0 is dropped.
+
+    The parts of the view are the whole and its halves towards -y and +y.
+    """
     count = int(until_s * 1000 / STEP_MS) // 2 * 2
     t = np.arange(count) * STEP_MS / 1000
-    out = np.zeros(count)
+    out = np.zeros((len(PARTS), count))
     for zone in (0, 1):
-        out[zone::2] = _seen(RAYS[zone], people, t[zone::2], ceiling_m, leaves)
+        out[:, zone::2] = _seen(RAYS[zone], people, t[zone::2], ceiling_m, leaves)
     out = out * 1000
-    out += rng.normal(0, 1, count) * (4 + 0.003 * out)
-    false = rng.random(count) < FALSE
+    out += rng.normal(0, 1, out.shape) * (4 + 0.003 * out)
+    false = rng.random(out.shape) < FALSE
     out[false] = rng.uniform(50, 4000, int(false.sum()))
-    out[rng.random(count) < DROPPED] = 0
+    out[rng.random(out.shape) < DROPPED] = 0
     return out.astype(np.uint16)
 
 
-def _seen(rays: np.ndarray, people: list[Person], t: np.ndarray, ceiling_m: float, leaves: list[Leaf]) -> np.ndarray:
-    """Return the range in metres at each time."""
+def _seen(
+    rays: np.ndarray, people: list[Person], t: np.ndarray, ceiling_m: float, leaves: Sequence[Leaf]
+) -> np.ndarray:
+    """Return the range in metres of each part of the view at each time."""
     shape = (len(t), len(rays))
     distance = np.broadcast_to(ceiling_m / -rays[:, 2], shape).copy()
     light = np.broadcast_to(FLOOR_REFLECTANCE * -rays[:, 2] / distance[0] ** 2, shape).copy()
@@ -79,7 +86,7 @@ def _seen(rays: np.ndarray, people: list[Person], t: np.ndarray, ceiling_m: floa
             _cover(person, t[near], near, rays, ceiling_m, distance, light)
     for leaf in leaves:
         _cover_by_leaf(leaf, t, rays, ceiling_m, distance, light)
-    return _report(distance, light)
+    return np.array([_report(distance[:, part], light[:, part]) for part in PARTS])
 
 
 def _cover(

@@ -15,7 +15,7 @@ who turns round twice would look like two followers; but a walker takes about as
 in one zone as in the other, and who turns stops first. SLOWER times as long (plus SLACK_MS) is no walker, and then the
 two passages of the first zone are one.
 
-    >>> counter = PathCounter(2000, 2000)
+    >>> counter = PathCounter()
     >>> counter.step(0, 1420, 25)  # zone, range in mm or None, ms since the last step
     >>> counter.entered, counter.left
 """
@@ -31,8 +31,8 @@ SLOWER = 2
 class PathCounter:
     """`entered` counts crossings from zone 0 to zone 1, `left` the others; both only grow."""
 
-    def __init__(self, threshold_0_mm: int, threshold_1_mm: int) -> None:
-        self.zones = (Zone(threshold_0_mm), Zone(threshold_1_mm))
+    def __init__(self, floor_mm: int = 0) -> None:
+        self.zones = (Zone(floor_mm), Zone(floor_mm))
         self.entered = self.left = 0
         self._now_ms = 0
         self._waits = [False, False]  # a passage of that zone has ended and seeks its partner

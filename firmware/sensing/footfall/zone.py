@@ -1,6 +1,8 @@
 """One field of view of a time-of-flight sensor that looks down: ranges in, passages out.
 
-A zone is occupied while the median of its last three ranges is nearer than a threshold. The median, where ST's example
+The floor is the farthest of the first LEARN medians, and then follows slowly while the zone is free (a mat, snow, a
+person who stood below at the start). A zone is occupied while the median of its last three ranges is nearer than NEAR_PERCENT of the
+floor. The median, where ST's example
 takes the minimum of the last k, because a single false range (sun, rain, a fly) must neither begin nor end a passage;
 dropped ranges are left out of it, until so many are missing in a row that there is nothing to be seen.
 
@@ -14,10 +16,13 @@ differs from where they stood, so they lose nothing by it.
 """
 
 FAR_MM = 8190
+LEARN = 40
+FOLLOW_BITS = 7  # 128 ranges, some 6 s
+NEAR_PERCENT = 80
 HOLD_DROPS = 4
 VALLEY_MM = 330
 PEAK_MM = 200
-RIGID_MM = 30
+RIGID_MM = 20
 RIGID_MS = 5000
 WALK_MS = 2500
 GONE_STEPS = 20  # ranges in a row without the obstacle after which it is forgotten
@@ -26,10 +31,14 @@ NOTHING, RISE, FALL, SPLIT = 0, 1, 2, 3
 
 
 class Zone:
-    """`on` and `off` are the times of the running and of the last ended passage, in the caller's milliseconds."""
+    """`on` is when the running passage began, `began` and `off` are of the last ended one, in the caller's ms.
 
-    def __init__(self, threshold_mm: int) -> None:
-        self.threshold_mm = threshold_mm
+    `floor_mm` may be given where it is known; `learnt` is False until the floor is known.
+    """
+
+    def __init__(self, floor_mm: int = 0) -> None:
+        self._floor = floor_mm << FOLLOW_BITS
+        self._to_learn = 0 if floor_mm else LEARN
         self.occupied = False
         self.on = self.off = self.began = 0
         self._a = self._b = self._c = FAR_MM
@@ -39,6 +48,22 @@ class Zone:
         self._anchor = self._anchored_at = 0
         self.obstacle_mm = 0
         self._unseen = 0
+
+    @property
+    def floor_mm(self) -> int:
+        """The distance to the floor, as far as it is known."""
+        return self._floor >> FOLLOW_BITS
+
+    @property
+    def learnt(self) -> bool:
+        """True when the floor is known, and so passages are."""
+        return not self._to_learn
+
+    def look_elsewhere(self) -> None:
+        """Begin anew with another field of view: what was seen, obstacle and passage too, is of the old one."""
+        self.occupied = False
+        self.obstacle_mm = self._unseen = 0
+        self._a = self._b = self._c = FAR_MM
 
     def step(self, range_mm: object, now_ms: int) -> int:
         """Take a range (None: dropped) at `now_ms`; returns NOTHING, RISE, FALL, or SPLIT (a fall and a rise).
@@ -53,12 +78,23 @@ class Zone:
         else:
             self._drops = 0
         self._a, self._b, self._c = self._b, self._c, range_mm
-        return self._follow(_median(self._a, self._b, self._c), now_ms)
+        range_mm = _median(self._a, self._b, self._c)
+        return self._learn(range_mm) if self._to_learn else self._follow(range_mm, now_ms)
+
+    def _learn(self, range_mm: int) -> int:
+        if range_mm < FAR_MM:
+            self._floor = max(self._floor, range_mm << FOLLOW_BITS)
+            self._to_learn -= 1
+        return NOTHING
 
     def _follow(self, range_mm: int, now_ms: int) -> int:
-        near = range_mm < self.threshold_mm and not self._is_obstacle(range_mm)
+        near = range_mm < self.floor_mm * NEAR_PERCENT // 100 and not self._is_obstacle(range_mm)
         if not self.occupied:
-            return self._rise(range_mm, now_ms) if near else NOTHING
+            if near:
+                return self._rise(range_mm, now_ms)
+            if range_mm < FAR_MM and not self.obstacle_mm:
+                self._floor += range_mm - self.floor_mm
+            return NOTHING
         if not near:
             return self._fall(now_ms)
         if self._rigid(range_mm, now_ms):
