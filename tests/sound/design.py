@@ -1,5 +1,7 @@
+"""Design the integer filters of the sound level meter: `python -m tests.sound.design`.
 
-Writes firmware/sensing/sound/filters.py. For every microphone and sample rate:
+Writes firmware/sensing/sound/filters.py (half a minute; another release of scipy may end a single step elsewhere). For
+every microphone and sample rate:
 
 1. The four poles of A weighting at the low end become the poles of the four one-pole high-pass sections,
    k = 1 - exp(-2 pi f / rate), exactly; rounded to the kernel's scales.
@@ -26,6 +28,7 @@ from tests.sound.standard import MICROPHONES, POLES_HZ, TABLE_3, analog_a_db
 TARGET = Path(__file__).parents[2] / "firmware" / "sensing" / "sound" / "filters.py"
 RATES_HZ = (32000, 48000)
 SCALE = 512  # of b, a and m
+POLE_LEAST, POLE_MOST = -0.4, 0.8  # of the biquad: stable after rounding, and no ringing that asks for large states
 K_SCALES = (1 << 16, 1 << 16, 1 << 14, 1 << 11)  # of k: the state's 256 times the kernel's shift
 HZ = np.array([line.exact_hz for line in TABLE_3])
 NAMES = tuple(MICROPHONES)
@@ -62,28 +65,36 @@ def _weights(name: str, rate_hz: int) -> Floats:
     return np.where((HZ < 0.499 * rate_hz) & ~np.isnan(goal_db(name)), weights, 0.0)
 
 
+def _of_poles(p: Floats) -> Floats:
+    """Parameters with a1 a2 from such with the biquad's two poles in their places."""
+    return np.array([*p[:3], -(p[3] + p[4]), p[3] * p[4], *p[5:]])
+
+
 def fit(name: str, rate_hz: int) -> Floats:
-    """The best parameters, not yet rounded."""
+    """The best parameters, not yet rounded; the biquad's poles are real and inside of POLE_LEAST..POLE_MOST."""
     goal, weights = np.nan_to_num(goal_db(name)), _weights(name, rate_hz)
     flat = name == "flat"
     best = None
     for m in ((0.2, 0.02), (0.5, 0.05)):
         for b1 in (0.3, -0.1):
-            start = np.array([0.5, b1, 0.05, -0.3, 0.05, *m])
-            high = [2, 2, 2, 1.1, 0.3, 1e-9 if flat else 0.95, 1e-9 if flat else 0.5]
-            low = [0, -2, -2, -1.1, -0.3, 0, 0]
+            start = np.array([0.5, b1, 0.05, 0.4, -0.2, *m])
+            high = [2, 2, 2, POLE_MOST, POLE_MOST, 1e-9 if flat else 0.95, 1e-9 if flat else 0.5]
+            low = [0, -2, -2, POLE_LEAST, POLE_LEAST, 0, 0]
             start[5:] = np.minimum(start[5:], np.array(high[5:]) / 2)
             found = least_squares(
-                lambda p: weights * (response_db(p, rate_hz, HZ) - goal), start, bounds=(low, high), x_scale=0.1
+                lambda p: weights * (response_db(_of_poles(p), rate_hz, HZ) - goal), start, bounds=(low, high)
             )
             if best is None or found.cost < best.cost:
                 best = found
     assert best is not None
-    return np.asarray(best.x)
+    return _of_poles(best.x)
 
 
 def _badness(whole: Floats, name: str, rate_hz: int) -> float:
-    """Worst error as a share of the class 1 limit inside the fitted range, and a little of the mean square."""
+    """Worst error as a share of the class 1 limit, and the mean square; infinite for poles outside of the range."""
+    poles = np.roots([SCALE, *whole[3:5]])
+    if whole[5:].min() < 0 or np.abs(poles).max() > POLE_MOST or poles.real.min() < POLE_LEAST:
+        return math.inf
     weights = _weights(name, rate_hz)
     error = (response_db(whole / SCALE, rate_hz, HZ) - np.nan_to_num(goal_db(name)))[weights > 0]
     limits = np.array([min(line.class_1[0], -line.class_1[1]) for line in TABLE_3])[weights > 0]
@@ -99,7 +110,7 @@ def rounded(name: str, rate_hz: int) -> Floats:
     steps += [a + b for a in steps for b in steps]
     while True:
         better = min((whole + step for step in steps), key=lambda w: _badness(w, name, rate_hz))
-        if np.min(better[5:]) < 0 or _badness(better, name, rate_hz) >= _badness(whole, name, rate_hz) - 1e-9:
+        if _badness(better, name, rate_hz) >= _badness(whole, name, rate_hz) - 1e-9:
             return whole
         whole = better
 
