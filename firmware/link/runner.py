@@ -48,9 +48,10 @@ class Link:
         self._queue: list = []  # (kind, payload), at most _MAX_QUEUED
         self._announce = False
         self._heard = False  # a watermark on this connection
+        self._opened_ms = 0
         self._wake = asyncio.Event()
         self.session = session.Session(len(self._brokers), random_u32)
-        resend_ms = config.get("resend_s", RESEND_S) * 1000
+        resend_ms = int(config.get("resend_s", RESEND_S) * 1000)
         self._delivery = delivery.Delivery(outbox.log, outbox.released, client.WINDOW, resend_ms, clock.ticks_diff)
         self._client = client.Client(clock, self._take_publish, self._take_puback, self._wake.set)
         self._steps = {
@@ -153,6 +154,7 @@ class Link:
         except (OSError, ValueError, LinkError, MemoryError) as error:
             return self._failed(describe(error))
         self._heard = False
+        self._opened_ms = self._clock.ticks_ms()
         self._delivery.connected()
         self._delivery.window = self._client.window
         return session.DONE
@@ -264,12 +266,13 @@ class Link:
         )  # fmt: skip
 
     def _take_puback(self, token: int, reason: int) -> None:
-        if reason < packets.FIRST_FAILURE:
-            self.session.useful()
-        else:
+        if reason >= packets.FIRST_FAILURE:
             self.last_error = "publish: expected success, got reason 0x%02x" % reason
-        if token != _NOT_A_RECORD:
-            self._delivery.acked(token, reason)
+        if token == _NOT_A_RECORD:
+            return
+        self._delivery.acked(token, reason)
+        if reason < packets.FIRST_FAILURE:
+            self.session.useful(self._elapsed(self._opened_ms))
 
     def _take_publish(self, topic: str, payload: memoryview) -> None:
         try:
@@ -299,5 +302,5 @@ class Link:
         if good:
             self._heard = True
             outbox.release(self._delivery.mark)
-            self.session.useful()
+            self.session.useful(self._elapsed(self._opened_ms))
             self._wake.set()

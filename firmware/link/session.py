@@ -36,6 +36,9 @@ CLOCK_MS = 10000
 AWAIT_MS = 3000
 FIRST_REST_MS = 1000
 LONGEST_REST_MS = 60000
+STEADY_MS = 10000
+_UNSTEADY_FAILURES = 3  # rests of 2 to 4 s
+_MANY_FAILURES = 16
 
 
 class Session:
@@ -61,18 +64,20 @@ class Session:
         self.state = TABLE[self.state, event]
         return self.state
 
-    def useful(self) -> None:
-        """The connection did what it is for: the next failure starts with a short rest, at the same broker."""
-        if self.state in (AWAIT, SEND):
-            self.failures = 0
+    def useful(self, lasted_ms: int) -> None:
+        """The connection did what it is for, and was opened `lasted_ms` ago: the next rest will be a short one.
+
+        Not the shortest before STEADY_MS: two nodes of one name throw each other out again and again.
+        """
+        self.failures = 0 if lasted_ms >= STEADY_MS else min(self.failures, _UNSTEADY_FAILURES)
 
     def rival(self) -> None:
-        """Somebody else uses our name: come back as late as the back-off allows, so that both are seen."""
-        self.failures = 16
+        """The broker says that somebody else uses our name: come back as late as the back-off allows."""
+        self.failures = _MANY_FAILURES
 
     def rest_ms(self) -> int:
         """How long to rest now: doubles with every failure, between half and all of it; shorter after a start."""
         if not self.failures:
             return self._random_u32() % FIRST_REST_MS
-        longest = min(FIRST_REST_MS << min(self.failures - 1, 16), LONGEST_REST_MS)
+        longest = min(FIRST_REST_MS << min(self.failures - 1, _MANY_FAILURES), LONGEST_REST_MS)
         return longest // 2 + self._random_u32() % (longest // 2)
