@@ -32,7 +32,8 @@ from device_manager.adapters.store_engine import create_database
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_register import SqlRegister
 from device_manager.adapters.store_sql import SqlStore
-from device_manager.adapters.virtual_files import Timing, write_node
+from device_manager.adapters.virtual_files import Timing as Timing
+from device_manager.adapters.virtual_files import write_node
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
 from device_manager.errors import SetupError, UsageError
 from device_manager.identities import Authority
@@ -47,18 +48,6 @@ from device_manager.series import Series
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
 
-__all__ = [
-    "Fleet",
-    "Manager",
-    "Timing",
-    "address",
-    "ended_by_signals",
-    "free_port",
-    "initialise",
-    "local",
-    "open_fleet",
-]
-__all__ += ["serve", "simulate"]
 log = logging.getLogger("citynode")
 PORTS_TRIED = 100
 

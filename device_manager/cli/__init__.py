@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from device_manager.cli import data, demo, init, node, serve, site
+from device_manager.cli import data, demo, hardware, init, node, serve, site
 from device_manager.cli.output import say
 from device_manager.errors import CitynodeError
 
@@ -30,6 +30,7 @@ app.command("serve")(serve.serve)
 app.add_typer(node.app, name="node")
 app.add_typer(site.app, name="site")
 app.add_typer(data.app, name="data")
+app.add_typer(hardware.app, name="hardware")
 
 
 def _print_version(wanted: bool) -> None:

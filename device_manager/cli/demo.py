@@ -36,6 +36,7 @@ def demo(
     record_seconds: Annotated[int, typer.Option(min=1, max=3600, help="Seconds that one record covers.")] = 2,
     frame_seconds: Annotated[int, typer.Option(min=1, max=86400, help="Seconds after which a frame is sent.")] = 10,
     micropython: Annotated[Path | None, typer.Option(help="MicroPython's unix port, at least 1.25.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Use mosquitto or iotcore; else the one installed.")] = None,
     json: Json = False,
 ) -> None:
     """Run a whole fleet on this machine and show its readings.
@@ -45,7 +46,8 @@ def demo(
     from device_manager import app as services
     from device_manager.demo import service
 
-    plan = service.Plan(nodes, services.Timing(record_s=record_seconds, frame_s=frame_seconds), keep, micropython)
+    timing = services.Timing(record_s=record_seconds, frame_s=frame_seconds)
+    plan = service.Plan(nodes, timing, keep, micropython, broker)
     logging.basicConfig(format="%(message)s", level=logging.ERROR if json else logging.WARNING)
     progress = (lambda _: None) if json else say
     with services.ended_by_signals() as ended, service.running(plan, progress) as running:

@@ -30,12 +30,16 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: how many nodes, how often they report, where the data lies (`keep` None: a temporary place)."""
+    """What to run: how many nodes, how often they report, where the data lies (`keep` None: a temporary place).
+
+    `broker` is "mosquitto", "iotcore", or None for the one that is installed.
+    """
 
     nodes: int = 12
     timing: Timing = Timing(record_s=2, frame_s=10)
     keep: Path | None = None
     micropython: Path | None = None
+    broker: str | None = None
 
 
 class Row(NamedTuple):
@@ -90,12 +94,13 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
         raise UsageError(expected=f"1 to {MOST_NODES} nodes", got=str(plan.nodes), todo=todo)
     micropython = find_micropython(plan.micropython)
     with _directory(plan.keep) as directory:
-        settings = app.initialise(directory, name="citynode demo", host="127.0.0.1", port=None, broker=None)
+        settings = app.initialise(directory, name="citynode demo", host="127.0.0.1", port=None, broker=plan.broker)
         progress(f"data directory {directory}")
         with Manager(settings) as manager, app.open_fleet(settings) as fleet:
             progress(f"manager runs, broker {settings.broker.kind} on 127.0.0.1 port {settings.broker.port}")
             directories = _register(fleet, plan)
-            progress(f"{plan.nodes} nodes registered, each with its own certificate")
+            trust = ", each with its own certificate" if settings.broker.tls else ""
+            progress(f"{plan.nodes} nodes registered{trust}")
             with VirtualNodes(directories, micropython) as nodes:
                 progress(f"{plan.nodes} virtual nodes started with {micropython}")
                 yield Demo(fleet, manager, nodes)
