@@ -9,6 +9,7 @@ import sys
 import time
 
 from firmware.virtual.board import Board, read_file
+from firmware.virtual.i2s import I2S as I2S
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 RESET_EXIT_CODE = 75
