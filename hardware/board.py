@@ -53,7 +53,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A hardware model. `forbidden` maps a reason (flash, usb, console) to GPIO numbers, `controllers` a kind to a count."""
+    """A hardware model. `forbidden` maps a reason (flash, usb) to GPIO numbers, `controllers` a kind to a count."""
 
     name: str
     title: str

@@ -35,12 +35,16 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A sensor. `signals` are those a board's pins must serve; `pins` maps the sensor's own pins, in their order."""
+    """A sensor. `signals` are those a board's pins must serve; `pins` maps the sensor's own pins, in their order.
+
+    `driver` is the firmware's, by the sensor's own name where the file names none.
+    """
 
     name: str
     title: str
     part: str
     source: str
+    driver: str
     quantities: tuple[str, ...]
     kind: str
     addresses: tuple[int, ...]
@@ -63,6 +67,7 @@ def parse_sensor(name: str, text: str, quantities: Container[str]) -> Sensor:
         title=root.text("title"),
         part=root.text("part"),
         source=root.text("source"),
+        driver=root.maybe_text("driver") or name,
         quantities=_quantities(root, quantities),
         kind=kind,
         addresses=bus.wholes("addresses"),
