@@ -4,7 +4,7 @@ A sensor's configuration names its bus by number (`"bus": 0`) or its pins (`"in_
 default pins unless the node's configuration has a row for it: `"buses": [{"bus": 0, "scl": 22, "sda": 21}]`.
 """
 
-from machine import I2C, I2S, Counter, Pin
+from machine import I2C, Counter, Pin
 
 I2C_HZ = 100000  # SEN66 allows no more, and a metre of cable in a street cabinet likes it too
 COUNTER_FILTER_NS = 12000  # PCNT ignores shorter pulses; its filter ends at 12.8 us
@@ -34,10 +34,11 @@ class Buses:
         self._counters += 1
         return Counter(unit, Pin(pin, Pin.IN, Pin.PULL_UP), filter_ns=COUNTER_FILTER_NS)
 
-    def i2s(self, row: dict, rate_hz: int, dma_bytes: int) -> object:
-        """A receiver of 32-bit stereo frames on the pins `sck`, `ws` and `sd` of a sensor's row, I2S unit `bus`."""
-        pins = {name: Pin(row[name]) for name in ("sck", "ws", "sd")}
-        return I2S(row["bus"], mode=I2S.RX, bits=32, format=I2S.STEREO, rate=rate_hz, ibuf=dma_bytes, **pins)
+    def i2s(self, *arguments) -> object:
+        """A receiver of sound, see `firmware.hal.i2s`, which only a node with a microphone loads."""
+        from firmware.hal.i2s import open_receiver
+
+        return open_receiver(*arguments)
 
 
 def _open_i2c(bus: int, row: dict) -> I2C:
