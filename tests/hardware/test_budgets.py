@@ -74,7 +74,7 @@ def test_power_names_what_is_not_known() -> None:
     assert power(designs()["gate"]).unknown == (
         "people (vl53l1x): typical current",
         "people (vl53l1x): peak current",
-        "5V: losses of power supply 230 V AC to 5 V DC, 1 A, USB",
+        "5V: losses of power supply 230 V AC to 5 V DC, 1 A, open ends",
     )
     unsourced = draft(PULSES.format(name="door", enter=2, leave=3), board="esp32-c6-devkitc-1")
     assert power(unsourced).unknown[:2] == (
@@ -102,4 +102,4 @@ def test_parts_list_names_board_sensors_and_supplies(name: str) -> None:
 def test_parts_list_as_csv_has_a_header_and_quotes_commas() -> None:
     lines = to_csv(designs()["gate"]).splitlines()
     assert lines[0] == "count,part,purpose,document"
-    assert lines[3] == '1,"power supply 230 V AC to 5 V DC, 1 A, USB",supply 5V,'
+    assert lines[3] == '1,"power supply 230 V AC to 5 V DC, 1 A, open ends",supply 5V,'
