@@ -1,12 +1,12 @@
-"""Composition root of the manager: the only file that knows every part.
+"""Composition root of the manager: this file and `fleet.py` know every part, nobody else does.
 
-initialise      make a data directory
-open_fleet      register and readings of a data directory, for commands and pages, beside a running manager or not
-Manager         broker, ingest and watermarks, from start to stop; `serve` runs one until it is told to end
+initialise   make a data directory
+Manager      broker, ingest and watermarks, from start to stop
+serve        run one until it is told to end
+simulate     run virtual nodes against it
 """
 
 import fcntl
-import getpass
 import logging
 import os
 import shutil
@@ -15,11 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from device_manager import overview
 from device_manager import settings as settings_file
 from device_manager.adapters import mosquitto
 from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
@@ -29,32 +27,20 @@ from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.iotcore_broker import Iotcore
 from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.adapters.store_engine import create_database
-from device_manager.adapters.store_reader import SqlReader
-from device_manager.adapters.store_register import SqlRegister
 from device_manager.adapters.store_sql import SqlStore
-from device_manager.adapters.virtual_files import Timing as Timing
-from device_manager.adapters.virtual_files import write_node
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
 from device_manager.errors import SetupError, UsageError
+from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
 from device_manager.identities.authority import MANAGER
 from device_manager.identities.files import make_private_directory
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
-from device_manager.ports import Site
-from device_manager.readings import Readings
-from device_manager.registry import Registry, Scope
-from device_manager.series import Series
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
 
 log = logging.getLogger("citynode")
 PORTS_TRIED = 100
-
-
-def local() -> Scope:
-    """Return the scope of whoever runs a command on this machine: the fleet's admin, by the right to read its files."""
-    return Scope(f"local:{getpass.getuser()}")
 
 
 def initialise(directory: Path, *, name: str, host: str, port: int | None, broker: str | None) -> Settings:
@@ -91,76 +77,6 @@ def free_port(host: str) -> int:
     problem = str(port_problem(host, settings_file.FIRST_PORT))
     todo = "name an address of this machine with --host, or a port with --port"
     raise SetupError(expected=f"a free port on {host} from {settings_file.FIRST_PORT}", got=problem, todo=todo)
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """What commands and pages work with: register and readings of one data directory."""
-
-    settings: Settings
-    registry: Registry
-    reader: SqlReader
-    readings: Readings
-
-    def add_virtual_node(self, name: str, site: Site, timing: Timing, now_s: float, *, scope: Scope) -> Path:
-        """Register a node at `site` and write its directory; returns the directory."""
-        self.registry.check_new_node(name)
-        directory = self.settings.node_directory(name)
-        write_node(directory, name, self.settings.broker, Authority.open(self.settings.identities), timing, now_s)
-        self.registry.add_node(name, site, int(now_s * 1000), scope=scope)
-        return directory
-
-    def virtual_directories(self, names: list[str], count: int | None) -> list[Path]:
-        """Return the directories of the named nodes, or of the first `count` virtual ones; UsageError if not enough."""
-        if bool(names) == (count is not None):
-            todo = "see `citynode node simulate --help`"
-            raise UsageError(expected="either node ids or --count", got="both" if names else "neither", todo=todo)
-        chosen = names or [node.name for node in self.registry.nodes() if self._is_virtual(node.name)][:count]
-        for name in chosen:
-            self.registry.node(name)
-            if not self._is_virtual(name):
-                got = f"no {self.settings.node_directory(name) / 'virtual.json'}"
-                raise UsageError(expected="a virtual node", got=got, todo="add one with `citynode node add`")
-        if len(chosen) < (count or 1):
-            got = f"{len(chosen)} of {count}"
-            raise UsageError(expected="enough virtual nodes", got=got, todo="add more with `citynode node add`")
-        return [self.settings.node_directory(name) for name in chosen]
-
-    def _is_virtual(self, name: str) -> bool:
-        return (self.settings.node_directory(name) / "virtual.json").exists()
-
-    def describe(self, name: str, now_ms: int) -> dict[str, Any]:
-        """Return all that is known of a node, for people: node, health, rejects by reason, channels."""
-        view = self.registry.node(name)
-        shadow = overview.shadow_of(view)
-        last_end = shadow.last_frame_end_s
-        node = {
-            **overview.summarise(view, now_ms)._asdict(),
-            "log": None if shadow.log is None else f"{shadow.log:08x}",
-            "next_number": shadow.next,
-            "last_record_end": None if last_end is None else overview.iso(last_end),
-            "last_loss": shadow.last_loss,
-        }
-        channels = [overview.channel(value) for value in self.readings.last_values().get(name, [])]
-        return {
-            "node": node,
-            "health": overview.health(shadow),
-            "rejects": self.reader.reject_counts(name),
-            "channels": channels,
-        }
-
-
-@contextmanager
-def open_fleet(settings: Settings) -> Iterator[Fleet]:
-    """Open register and readings of a data directory."""
-    with ExitStack() as stack:
-        reader = SqlReader(settings.database)
-        stack.callback(reader.close)
-        register = SqlRegister(settings.database, reader)
-        stack.callback(register.close)
-        registry = Registry(register)
-        readings = Readings(reader, Series(reader, Cbor2Codec()), registry, reader.head_number)
-        yield Fleet(settings, registry, reader, readings)
 
 
 class Manager:

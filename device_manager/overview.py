@@ -1,12 +1,14 @@
 """A node in a few words, for lists and pages: the register's row and the shadow, seen at a given time. Pure."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from device_manager.ports import NodeView
-from device_manager.series import LastValue
 from device_manager.shadow import Shadow, from_document
 from firmware.wire import quality
+
+if TYPE_CHECKING:  # a type only, which would load numpy
+    from device_manager.series import LastValue
 
 _WHOLE = ("{count}", "1", "[ppm]")
 SILENT_AFTER_S = 900  # three frames of the field default
@@ -69,7 +71,7 @@ def health(shadow: Shadow) -> dict[str, object]:
     return shown
 
 
-def channel(last: LastValue) -> dict[str, object]:
+def channel(last: "LastValue") -> dict[str, object]:
     """Return the latest value of a channel for people and programs."""
     return {
         "sensor": last.sensor,
@@ -81,7 +83,7 @@ def channel(last: LastValue) -> dict[str, object]:
     }
 
 
-def number(last: LastValue) -> int | float | None:
+def number(last: "LastValue") -> int | float | None:
     """Return the value as people write it: counts and indices without a decimal point."""
     return int(last.value) if last.value is not None and last.unit in _WHOLE else last.value
 

@@ -71,6 +71,16 @@ class BrokerSettings:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """How often a node measures and sends: a record each `record_s`, a frame at `frame_s` or `frame_records`."""
+
+    record_s: int = 60
+    frame_s: int = 300
+    frame_records: int = 30
+    resend_s: int = 30
+
+
+@dataclass(frozen=True)
 class Settings:
     """Settings of one data directory; paths are derived, so that they are spelled in one place."""
 

@@ -7,12 +7,11 @@ virtual.json                           read only by firmware.virtual: which trac
 
 import json
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from device_manager.identities import Authority
 from device_manager.identities.files import make_private_directory, write_private
-from device_manager.settings import BrokerSettings
+from device_manager.settings import BrokerSettings, Timing
 
 TRACES_S = 7 * 86_400  # the longest trace of the weather; shorter ones go in circles
 SENSORS = (
@@ -20,16 +19,6 @@ SENSORS = (
     {"name": "noise", "driver": "dnms", "bus": 0},
     {"name": "gate", "driver": "pulse_counter", "in_pin": 4, "out_pin": 5},
 )
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How often a node measures and sends: a record each `record_s`, a frame at `frame_s` or `frame_records`."""
-
-    record_s: int = 60
-    frame_s: int = 300
-    frame_records: int = 30
-    resend_s: int = 30
 
 
 def write_node(

@@ -44,9 +44,10 @@ def find_micropython(option: Path | None = None, environment: Mapping[str, str] 
 class VirtualNode:
     """One node process in its directory. `tend` is what its power supply does: a node that reset itself runs again."""
 
-    def __init__(self, directory: Path, micropython: Path) -> None:
+    def __init__(self, directory: Path, micropython: Path, heap: str = HEAP) -> None:
         self.directory = directory
         self._micropython = micropython
+        self._heap = heap
         self.process: subprocess.Popen[bytes] | None = None
         self.resets = 0
 
@@ -63,7 +64,7 @@ class VirtualNode:
         root = firmware_root()
         # The firmware may lie in a read-only place; MicroPython writes nothing there.
         path = f"{root}:{root / 'firmware' / 'virtual'}:.frozen"
-        command = [str(self._micropython), "-X", f"heapsize={HEAP}", "-m", "firmware.main"]
+        command = [str(self._micropython), "-X", f"heapsize={self._heap}", "-m", "firmware.main"]
         environment = {**os.environ, "MICROPYPATH": path}
         self.process = processes.spawn(command, self.directory, self.log, environment=environment)
 

@@ -47,7 +47,7 @@ def tail(
     json: Json = False,
 ) -> None:
     """Show the last readings that were committed."""
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
 
     selection = _selection(node, site, quantity, since, None)
@@ -76,7 +76,7 @@ def export(
     data: Data = None,
 ) -> None:
     """Write readings as CSV, JSON lines or Parquet."""
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
 
     chosen = _format(form, output)

@@ -45,8 +45,9 @@ def demo(
     """
     from device_manager import app as services
     from device_manager.demo import service
+    from device_manager.settings import Timing
 
-    timing = services.Timing(record_s=record_seconds, frame_s=frame_seconds)
+    timing = Timing(record_s=record_seconds, frame_s=frame_seconds)
     plan = service.Plan(nodes, timing, keep, micropython, broker)
     logging.basicConfig(format="%(message)s", level=logging.ERROR if json else logging.WARNING)
     progress = (lambda _: None) if json else say

@@ -18,7 +18,7 @@ _COLUMNS = ("node", "site", "state", "seen", "buffered", "lost", "rejected", "fr
 @app.command("list")
 def list_(data: Data = None, json: Json = False) -> None:
     """List all nodes."""
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
     from device_manager.overview import summarise
 
@@ -43,7 +43,7 @@ def _cells(row: "Summary") -> list[Any]:
 @app.command()
 def show(node: Annotated[str, typer.Argument(help="Id of the node.")], data: Data = None, json: Json = False) -> None:
     """Show one node: its place, state, rejects and last values."""
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
 
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
@@ -72,11 +72,11 @@ def add(
 
     `citynode node simulate` switches it on.
     """
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
 
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
-        timing = services.Timing(record_s=record_seconds, frame_s=frame_seconds)
+        timing = settings.Timing(record_s=record_seconds, frame_s=frame_seconds)
         where = fleet.registry.site(site)
         directory = fleet.add_virtual_node(node, where, timing, time.time(), scope=services.local())
     print(f"added {node} at {where.title}; its files are in {directory}")

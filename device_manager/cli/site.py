@@ -12,7 +12,7 @@ app = typer.Typer(help="Sites: the places that readings belong to.", no_args_is_
 @app.command("list")
 def list_(data: Data = None, json: Json = False) -> None:
     """List all sites and the nodes that hang there now."""
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
 
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
@@ -37,7 +37,7 @@ def add(
     data: Data = None,
 ) -> None:
     """Add a site."""
-    from device_manager import app as services
+    from device_manager import fleet as services
     from device_manager import settings
 
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from device_manager import app
-from device_manager.adapters.virtual_files import Timing
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
-from device_manager.app import Fleet, Manager
+from device_manager.app import Manager
 from device_manager.demo.places import choose
 from device_manager.errors import UsageError
+from device_manager.fleet import Fleet, local, open_fleet
 from device_manager.overview import summarise
 from device_manager.series import LastValue
+from device_manager.settings import Timing
 
 MOST_NODES = 200
 HEIGHT_M = 3.5
@@ -96,7 +97,7 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
     with _directory(plan.keep) as directory:
         settings = app.initialise(directory, name="citynode demo", host="127.0.0.1", port=None, broker=plan.broker)
         progress(f"data directory {directory}")
-        with Manager(settings) as manager, app.open_fleet(settings) as fleet:
+        with Manager(settings) as manager, open_fleet(settings) as fleet:
             progress(f"manager runs, broker {settings.broker.kind} on 127.0.0.1 port {settings.broker.port}")
             directories = _register(fleet, plan)
             trust = ", each with its own certificate" if settings.broker.tls else ""
@@ -107,7 +108,7 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
 
 
 def _register(fleet: Fleet, plan: Plan) -> list[Path]:
-    scope, now_s = app.local(), time.time()
+    scope, now_s = local(), time.time()
     directories = []
     for index, place in enumerate(choose(plan.nodes), start=1):
         site = fleet.registry.add_site(

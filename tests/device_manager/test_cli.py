@@ -63,7 +63,14 @@ def test_help_is_fast_and_names_every_command(citynode: Citynode) -> None:
         after = os.times()
         times_s.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert done.returncode == 0
-    assert re.findall(r"\n  (\w+) ", done.stdout) == ["demo", "init", "serve", "node", "site", "data"]
+    assert re.findall(r"\n  (\w+) ", done.stdout.partition("Commands:")[2]) == [
+        "demo",
+        "init",
+        "serve",
+        "node",
+        "site",
+        "data",
+    ]
     assert min(times_s) < 0.3  # processor time, because other tests run beside this one
 
 
