@@ -140,11 +140,14 @@ class Node:
         config = {"node": NODE, "brokers": [{"host": "127.0.0.1", "port": port}], "tls": None, "resend_s": 1}
         config.update(job.pop("config", {}))
         job = {"records": 0, "seconds": 20, **job, "config": config}
-        command = [find_micropython(), "-X", f"heapsize={heap}", str(ON_NODE / "link_node.py"), json.dumps(job)]
+        command = [find_micropython(), "-X", f"heapsize={heap}", str(ON_NODE / "link_node.py")]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
             env={**os.environ, "MICROPYPATH": micropython_path([ON_NODE])},
         )  # fmt: skip
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job) + "\n")  # MicroPython dies of an argument over 255 bytes
+        self._process.stdin.close()
         self.lines: list[dict[str, Any]] = []
         self.noise: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

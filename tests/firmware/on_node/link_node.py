@@ -1,6 +1,6 @@
-"""A node that is only an outbox and a link: `micropython link_node.py JSON`; prints what changes as JSON lines.
+"""A node that is only an outbox and a link: reads a line of JSON, prints what changes as JSON lines.
 
-JSON: {"config": node.json of the link, "records": appended at the start, "every_ms": then `at_once` more each time,
+{"config": node.json of the link, "records": appended at the start, "every_ms": then `at_once` more each time,
 "at_most": records in all, "seconds": how long, "limits": {"OPEN_MS": 400} for short deadlines, "blocks": of the outbox,
 "memory": print the heap's use every second, "health": publish health five times a second}
 """
@@ -94,4 +94,4 @@ async def main(job):
         print(json.dumps({"ended": True}))
 
 
-asyncio.run(main(json.loads(sys.argv[1])))
+asyncio.run(main(json.loads(sys.stdin.readline())))
