@@ -40,6 +40,12 @@ class Buses:
 
         return open_receiver(*arguments)
 
+    def uart(self, *arguments) -> object:
+        """A serial port, see `firmware.hal.uart`, which only a node with such a sensor loads."""
+        from firmware.hal.uart import open_uart
+
+        return open_uart(*arguments)
+
 
 def _open_i2c(bus: int, row: dict) -> I2C:
     hz = row.get("hz", I2C_HZ)

@@ -5,7 +5,7 @@
     {"seed": 7,                        site: gains, offsets and the footfall counter are drawn from it
      "speed": 1.0, "offset_s": 0,      trace time = (now - start) * speed + offset_s
      "i2c": {"0": {"105": "sen55", "85": "dnms"}},
-     "pins": {"4": "footfall_in", "5": "footfall_out"},
+     "pins": {"4": "footfall_in", "5": "footfall_out"}, "uart": {"1": "ld2450"},
      "faults": {"sen55": "nack"},      read again while running: nack, timeout, bad_crc, frozen, fan
      "wifi": "up", "clock": {"unix_s": 0, "sync_after_s": 20}}
 """
@@ -80,6 +80,14 @@ class Board:
         """The source of pulses at a pin, or None."""
         part = self._config.get("pins", PINS).get(str(pin))
         return self._model("pulse_counter", part) if part else None
+
+    def uart(self, port: int) -> object:
+        """The model at a serial port, or None; made once, so that a port opened again is the same part."""
+        name = self._config.get("uart", {}).get(str(port))
+        key = "uart %d" % port
+        if name and key not in self._buses:
+            self._buses[key] = self._model(name)
+        return self._buses.get(key)
 
     def _model(self, module: str, *arguments: str) -> object:
         return __import__("firmware.virtual.models." + module, None, None, ("make",)).make(self, *arguments)

@@ -24,6 +24,10 @@ def __getattr__(name: str) -> object:
         from firmware.virtual.i2s import I2S
 
         return I2S
+    if name == "UART":
+        from firmware.virtual.uart import UART
+
+        return UART
     raise AttributeError(name)
 
 

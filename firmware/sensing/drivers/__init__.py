@@ -15,7 +15,7 @@ driver allocates nothing that grows, waits only by asyncio, and never longer tha
 Channels are ordered so that neighbours have similar numbers: the frame keeps one running sum through its columns.
 """
 
-NAMES = ("sen55", "dnms", "pulse_counter")
+NAMES = ("sen55", "dnms", "pulse_counter", "vl53l1x", "ld2450")
 
 
 class SensorError(Exception):

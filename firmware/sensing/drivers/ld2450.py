@@ -3,9 +3,11 @@
 Report frames, 10 to 12 a second, 30 bytes: AA FF 03 00, three targets of x, y, speed and resolution (16 bits each,
 little-endian, mm, mm, cm/s, mm), 55 CC. Sign and magnitude with bit 15 set for positive: 0E03 B186 1000 4001 is
 (-782 mm, 1713 mm, -16 cm/s, 320 mm). A slot of zeros is empty. There is no checksum, so head, tail and ranges are
-checked. Commands: FD FC FB FA, length, command, value, 04 03 02 01; the answer repeats the command with 01 behind it
-and a status of 0000. FF begins configuration, FE ends it, A4 with 0000 switches Bluetooth off after a restart (A3), A5 asks for the
-MAC. Source: Hi-Link, LD2450 serial communication protocol V1.03 and manual V1.00; frames captured by
+checked.
+
+Commands: FD FC FB FA, length, command, value, 04 03 02 01; the answer repeats the command with 01 behind it and a
+status of 0000. FF begins configuration, FE ends it, A4 with 0000 switches Bluetooth off after a restart (A3), A5 asks
+for the MAC. Source: Hi-Link, LD2450 serial communication protocol V1.03 and manual V1.00; frames captured by
 lnxusr1/kenzy-ld2450 (tests). That the MAC reads 08 05 04 03 02 01 while Bluetooth is off is ESPHome's finding.
 
 Bluetooth is on when a module leaves the factory, and anybody near could set it up anew. So every start asks, and
@@ -38,8 +40,8 @@ STUCK_ERROR_READS = 10
 
 
 def open(row: dict, buses: object) -> object:
-    """The driver for `{"driver": "ld2450", "uart": N, "line": [ax, ay, bx, by]}`."""
-    return Ld2450(buses.uart(row["uart"], BAUD, RX_BYTES), tuple(row["line"]))
+    """The driver for `{"driver": "ld2450", "uart": N, "line": [ax, ay, bx, by]}`; pins "tx", "rx" if not the port's."""
+    return Ld2450(buses.uart(row, BAUD, RX_BYTES), tuple(row["line"]))
 
 
 class Frames:

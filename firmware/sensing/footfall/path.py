@@ -5,8 +5,9 @@ A person who walks through gives one passage in each zone, and leads in the same
     in      zone 0  ----------            out     zone 0      ----------      turned back   zone 0  --------------
             zone 1      ----------                zone 1  ----------                        zone 1      ------
 
-So a crossing is a pair of passages of which one begins before and ends before the other (each by no less than minus
-SLACK_MS, together by at least LEAD_MS). A passage inside another is a person who leans over and goes back. A passage
+So a crossing is a pair of passages of which one begins before and ends before the other. One of the two leads may be
+short of nothing by SLACK_MS, since a zone is ranged only every other step, if the other is a walker's (BRISK_MS) and
+both make at least LEAD_MS. A passage inside another is a person who leans over and goes back. A passage
 that meets none in the other zone within GAP_MS is somebody at the edge.
 
 Follower or return? When the first zone is occupied again before the second is free, either the next person has come or
@@ -24,6 +25,7 @@ from firmware.sensing.footfall.zone import FALL, NOTHING, SPLIT, Zone
 
 SLACK_MS = 30
 LEAD_MS = 50
+BRISK_MS = 500
 GAP_MS = 150
 SLOWER = 2
 
@@ -56,7 +58,7 @@ class PathCounter:
     def _passage(self, zone: int, began: int, ended: int) -> None:
         other = 1 - zone
         running = self.zones[other]
-        if self._waits[zone] and running.occupied and running.on < began:
+        if self._waits[zone] and running.occupied and self._began[zone] < running.on < began:
             return  # leans back from the other zone: who came first still counts
         if self._waits[other] and self._settle(zone, began, ended):
             return
@@ -72,10 +74,10 @@ class PathCounter:
             return False
         lag_on = began - self._began[other]
         lag_off = ended - self._ended[other]
-        if lag_on >= -SLACK_MS and lag_off >= -SLACK_MS and lag_on + lag_off >= LEAD_MS:
+        if _leads(lag_on, lag_off):
             self._crossed(other, lag_on, lag_off, ended - began)
             return True
-        if lag_on <= SLACK_MS and lag_off <= SLACK_MS and lag_on + lag_off <= -LEAD_MS:
+        if _leads(-lag_on, -lag_off):
             self._count(zone)
             return True
         return lag_on > 0  # it lies inside the other: both are done
@@ -116,3 +118,9 @@ class PathCounter:
             self._undecided = -1
         if not (self._waits[0] or self._waits[1] or self.zones[0].occupied or self.zones[1].occupied):
             self._now_ms = 0
+
+
+def _leads(lag_on: int, lag_off: int) -> bool:
+    if lag_on + lag_off < LEAD_MS or lag_on < -SLACK_MS or lag_off < -SLACK_MS:
+        return False
+    return (lag_on > 0 and lag_off > 0) or lag_on + lag_off <= BRISK_MS

@@ -1,10 +1,10 @@
 """One field of view of a time-of-flight sensor that looks down: ranges in, passages out.
 
 The floor is the farthest of the first LEARN medians, and then follows slowly while the zone is free (a mat, snow, a
-person who stood below at the start). A zone is occupied while the median of its last three ranges is nearer than NEAR_PERCENT of the
-floor. The median, where ST's example
-takes the minimum of the last k, because a single false range (sun, rain, a fly) must neither begin nor end a passage;
-dropped ranges are left out of it, until so many are missing in a row that there is nothing to be seen.
+person who stood below at the start). A zone is occupied while the median of its last three ranges is nearer than
+NEAR_PERCENT of the floor. The median, where ST's example takes the minimum of the last k, because a single false range
+(sun, rain, a fly) must neither begin nor end a passage; dropped ranges are left out of it, until so many are missing in
+a row that there is nothing to be seen.
 
 A passage is split in two when the range rises by VALLEY_MM above the nearest (the gap behind a head) and then falls
 again by PEAK_MM (the next head): people who walk close behind one another never free the zone. Only within WALK_MS of
