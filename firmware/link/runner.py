@@ -84,11 +84,6 @@ class Link:
         """Records that the broker refused by a reason code."""
         return self._delivery.refused
 
-    @property
-    def acknowledged(self) -> int:
-        """The first number that the manager has not confirmed, as far as this start knows."""
-        return self._delivery.mark
-
     async def run(self) -> None:
         """Connect, deliver, and begin again when that fails; ends only by cancellation."""
         ticker = asyncio.create_task(self._tick())
