@@ -61,9 +61,8 @@ class Delivery:
         self._last_wants: list = []
         self._last_wants_ms = 0
         self._given_up: list = []  # (first, last) declared by a loss record that the mark has not passed
-        self._caught_up_ms: int | None = (
-            None  # since when everything is sent and acknowledged, with the mark where it is
-        )
+        # Since when everything is sent and acknowledged, with the mark where it is.
+        self._caught_up_ms: int | None = None
         self._heard = False  # of the manager since the last stall
         self._slower = 1
         self._stalls = 0
