@@ -135,7 +135,7 @@ class Ld2450:
     async def start(self) -> None:
         """See to it that Bluetooth is off; SensorError when the module does not answer or refuses."""
         self._missed = True
-        self._silent = self._stuck = self.frames.repeats = 0
+        self._silent = self._stuck = 0
         self._drain()
         await self._ask(BEGIN, b"\x01\x00")
         answer = await self._ask(MAC, b"\x01\x00")
@@ -147,7 +147,10 @@ class Ld2450:
         self.bluetooth_off = True
 
     async def read(self, values: list, flags: list, at: int) -> None:
-        """Take the frames since the last read and fill both totals; STUCK and missing while positions stand still."""
+        """Take the frames since the last read and fill both totals; missing with STUCK while positions stand still.
+
+        FAULT beside a total: in the interval that it ends, people may have crossed uncounted.
+        """
         good = self._take_frames()
         self._silent = 0 if good else self._silent + 1
         if self._silent > SILENT_READS:
@@ -156,15 +159,16 @@ class Ld2450:
         if self._stuck > STUCK_ERROR_READS:
             raise SensorError("expected targets that move, got the same frame for %d s" % self._stuck)
         flag = quality.STUCK if self._stuck else 0 if good else quality.WARM_UP
-        if self._missed and good:
-            flag |= quality.WARM_UP  # the interval holds time without counting
-            self._missed = False
-        self._fill(values, flags, at, flag, good and not self._stuck)
+        counting = good and not self._stuck
+        if self._missed and counting:
+            flag |= quality.FAULT
+        self._missed = not counting
+        self._fill(values, flags, at, flag, counting)
 
-    def _fill(self, values: list, flags: list, at: int, flag: int, good: bool) -> None:
+    def _fill(self, values: list, flags: list, at: int, flag: int, counting: bool) -> None:
         for i in (0, 1):
             flags[at + i] |= flag
-        if good:
+        if counting:
             values[at] = self.counter.entered % TOTAL_MODULUS
             values[at + 1] = self.counter.left % TOTAL_MODULUS
 

@@ -43,11 +43,11 @@ REGIONS = (
 )
 RESULT_BYTES, STATUS_MASK = 17, 0x1F
 GOOD = (9, 19)  # complete; complete without check for wrap-around, which the first range after a start may be
-BROKEN = (1, 2, 3, 17)  # laser continuity, laser watchdog, no reference voltage, multiple clipping: the hardware
+BROKEN = (0, 1, 2, 3, 17)  # no update, laser continuity, laser watchdog, no reference voltage, multiple clipping
 BROKEN_MOST = 10
 FARTHEST_MM = 5000
 BOOT_MS, POLL_MS = 120, 2
-STUCK_RANGES = 40  # about a second of each zone
+STUCK_RANGES = 20  # half a second
 STUCK_ERROR_READS = 10
 FEW_RANGES = 20  # of some 40 a second: the node was busy, and people may have walked through unseen
 
@@ -95,7 +95,10 @@ class Vl53l1x:
         self._task = asyncio.create_task(self._run())
 
     async def read(self, values: list, flags: list, at: int) -> None:
-        """Fill both totals; missing with STUCK while the sensor repeats itself, flagged when people may be missed."""
+        """Fill both totals; missing with STUCK while the sensor repeats itself.
+
+        FAULT beside a total: in the interval that it ends, people may have walked through uncounted.
+        """
         if self._error:
             self._missed = True
             raise self._error
@@ -105,10 +108,10 @@ class Vl53l1x:
             self._missed = True
             raise SensorError("expected ranges with noise, got the same for %d s" % self._stuck)
         flag = self._quality(ranges)
-        missing = flag & (quality.STUCK | quality.WARM_UP)
         flags[at] |= flag
         flags[at + 1] |= flag
-        if not missing:
+        self._missed = not ranges or flag & (quality.STUCK | quality.WARM_UP) != 0
+        if not self._missed:
             values[at] = self.counter.entered % TOTAL_MODULUS
             values[at + 1] = self.counter.left % TOTAL_MODULUS
 
@@ -118,7 +121,6 @@ class Vl53l1x:
         if not (self.counter.zones[0].learnt and self.counter.zones[1].learnt):
             return quality.WARM_UP
         flag = quality.FAULT if self._missed or ranges < FEW_RANGES else 0
-        self._missed = False
         return flag | (quality.OUT_OF_RANGE if self.views[0].blocked or self.views[1].blocked else 0)
 
     def _stop_task(self) -> None:
@@ -182,20 +184,22 @@ class Vl53l1x:
         now = self._ticks()
         elapsed_ms = time.ticks_diff(now, self._then)
         self._then = now
-        self._repeats = self._repeats + 1 if self._same() else 0
-        self._ranges += 1
-        self.counter.step(self._zone, self._range_mm(), elapsed_ms)
+        status = self._result[0] & STATUS_MASK
+        self._repeats = self._repeats + 1 if self._same() and status in GOOD else 0
+        self._check(status)
+        self.counter.step(self._zone, self._range_mm(status), elapsed_ms)
         self.views[self._zone].step(2 * elapsed_ms)
         self._zone = 1 - self._zone
 
-    def _range_mm(self) -> object:
-        """The range, None where there is none to be trusted; SensorError when the sensor itself is broken."""
-        raw = self._result
-        status = raw[0] & STATUS_MASK
+    def _check(self, status: int) -> None:
         self._broken = self._broken + 1 if status in BROKEN else 0
+        self._ranges += 0 if self._broken else 1
         if self._broken > BROKEN_MOST:
             raise SensorError("expected ranges, got status %d (hardware) %d times" % (status, self._broken))
-        range_mm = raw[13] << 8 | raw[14]
+
+    def _range_mm(self, status: int) -> object:
+        """The range, None where there is none to be trusted."""
+        range_mm = self._result[13] << 8 | self._result[14]
         return range_mm if status in GOOD and 0 < range_mm < FARTHEST_MM else None
 
     def _same(self) -> bool:
