@@ -51,13 +51,19 @@ def show(node: Annotated[str, typer.Argument(help="Id of the node.")], data: Dat
     if json:
         print_json(found)
         return
-    for name, value in found["node"].items():
-        print(f"{name.replace('_', ' '):16} {text(value)}")
-    for name in ("health", "rejects"):
-        for key, value in found[name].items():
-            print(f"{name.rstrip('s')} {key.replace('_', ' '):24} {text(value)}")
+    _block("", found["node"])
+    _block("last health", found["health"])
+    _block("not accepted", found["rejects"])
+    print()
     columns = ("sensor", "quantity", "value", "unit", "quality", "end")
     print_rows(columns, [[channel[column] for column in columns] for channel in found["channels"]])
+
+
+def _block(title: str, lines: dict[str, Any]) -> None:
+    if title:
+        print(f"\n{title}" if lines else f"\n{title}: none")
+    for name, value in lines.items():
+        print(f"  {name.replace('_', ' '):28} {text(value)}")
 
 
 @app.command()

@@ -15,8 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from device_manager import app
+from device_manager.cli import main
 from device_manager.cli.data import moment
 from device_manager.errors import UsageError
+from device_manager.fleet import local, open_fleet
+from device_manager.settings import Timing
 from tests.device_manager.running import exists
 
 Citynode = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -42,9 +46,24 @@ def citynode(tmp_path: Path) -> Citynode:
 
 
 @pytest.fixture
-def initialised(citynode: Citynode, free_port: int) -> Citynode:
-    assert citynode("init", "--port", str(free_port)).returncode == 0
-    return citynode
+def initialised(called: Citynode, free_port: int) -> Citynode:
+    assert called("init", "--port", str(free_port)).returncode == 0
+    return called
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Citynode:
+    """Call citynode in this process, which saves the second that a program takes to start; data in tmp_path/data."""
+    monkeypatch.setenv("CITYNODE_DATA", str(tmp_path / "data"))
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        monkeypatch.setattr(sys, "argv", ["citynode", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        code = left.value.code if isinstance(left.value.code, int) else int(left.value.code is not None)
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return run
 
 
 def error_line(done: "subprocess.CompletedProcess[str]") -> str:
@@ -63,14 +82,8 @@ def test_help_is_fast_and_names_every_command(citynode: Citynode) -> None:
         after = os.times()
         times_s.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert done.returncode == 0
-    assert re.findall(r"\n  (\w+) ", done.stdout.partition("Commands:")[2]) == [
-        "demo",
-        "init",
-        "serve",
-        "node",
-        "site",
-        "data",
-    ]
+    commands = re.findall(r"\n  (\w+) ", done.stdout.partition("Commands:")[2])
+    assert {"demo", "init", "serve", "node", "site", "data"} <= set(commands)
     assert min(times_s) < 0.3  # processor time, because other tests run beside this one
 
 
@@ -114,10 +127,8 @@ def test_wrong_call_is_one_line_and_code_2(citynode: Citynode, arguments: list[s
     "command", [["serve"], ["node", "list"], ["node", "show", "a-b"], ["site", "list"], ["data", "tail"],
                 ["data", "export"], ["node", "add", "a-b", "--site", "c"], ["node", "simulate", "a-b"]],
 )  # fmt: skip
-def test_directory_not_initialised_is_one_line_and_code_2(
-    citynode: Citynode, tmp_path: Path, command: list[str]
-) -> None:
-    done = citynode(*command)
+def test_directory_not_initialised_is_one_line_and_code_2(called: Citynode, tmp_path: Path, command: list[str]) -> None:
+    done = called(*command)
     expected = f"expected an initialised data directory, got no {tmp_path}/data/settings.toml; run `citynode init`"
     assert error_line(done).startswith(f"citynode: {expected}")
     assert done.returncode == 2
@@ -145,10 +156,10 @@ def test_second_init_is_refused_and_changes_nothing(initialised: Citynode, tmp_p
     assert (tmp_path / "data" / "identities" / "ca.crt").read_bytes() == before
 
 
-def test_init_in_a_directory_with_other_files_is_refused(citynode: Citynode, tmp_path: Path) -> None:
+def test_init_in_a_directory_with_other_files_is_refused(called: Citynode, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.doc").write_text("years of work")
-    assert "expected a new or empty directory, got files in" in error_line(citynode("init"))
+    assert "expected a new or empty directory, got files in" in error_line(called("init"))
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["thesis.doc"]
 
 
@@ -162,15 +173,15 @@ def test_init_in_a_directory_with_other_files_is_refused(citynode: Citynode, tmp
     ],
 )
 def test_init_with_a_wrong_choice_leaves_nothing_behind(
-    citynode: Citynode, tmp_path: Path, options: list[str], expected: str
+    called: Citynode, tmp_path: Path, options: list[str], expected: str
 ) -> None:
-    done = citynode("init", *options)
+    done = called("init", *options)
     assert expected in error_line(done)
     assert done.returncode == 2
     assert not (tmp_path / "data").exists()
 
 
-def test_init_takes_the_next_port_when_the_first_is_taken(citynode: Citynode) -> None:
+def test_init_takes_the_next_port_when_the_first_is_taken(called: Citynode) -> None:
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -178,7 +189,7 @@ def test_init_takes_the_next_port_when_the_first_is_taken(citynode: Citynode) ->
             holder.listen(1)
         except OSError:
             pass  # somebody else holds it, which is just as good
-        done = citynode("init", "--json")
+        done = called("init", "--json")
     assert 8883 < json.loads(done.stdout)["broker"]["port"] < 8983
 
 
@@ -220,34 +231,28 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
         (["data", "export", "-o", "x.xlsx"], "expected a file ending in .csv, .jsonl or .parquet, got x.xlsx"),
     ],
 )  # fmt: skip
-def test_wrong_name_or_value_is_one_line_and_code_2(fleet: Citynode, arguments: list[str], expected: str) -> None:
-    done = fleet(*arguments)
+def test_wrong_name_or_value_is_one_line_and_code_2(
+    called: Citynode, fleet: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: str
+) -> None:
+    monkeypatch.setenv("CITYNODE_DATA", str(fleet))
+    done = called(*arguments)
     assert expected in error_line(done)
     assert done.returncode == 2
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Citynode:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with one site and one node, for commands that change nothing."""
-    directory = tmp_path_factory.mktemp("fleet")
-
-    def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        variables = environment(CITYNODE_DATA=str(directory / "data"), **more)
-        return subprocess.run(
-            [*COMMAND, *arguments], capture_output=True, text=True, timeout=30, env=variables, cwd=directory
-        )
-
-    for arguments in (
-        ["init"],
-        ["site", "add", "hofgarten", "--latitude", "47.7298", "--longitude", "10.3133"],
-        ["node", "add", "kempten-01", "--site", "hofgarten"],
-    ):
-        assert run(*arguments).returncode == 0
-    return run
+    made = app.initialise(tmp_path_factory.mktemp("fleet"), name="x", host="127.0.0.1", port=None, broker="iotcore")
+    with open_fleet(made) as opened:
+        site = opened.registry.add_site("hofgarten", "Hofgarten", 47.7298, 10.3133, 3.0, "", scope=local())
+        opened.add_virtual_node("kempten-01", site, Timing(), time.time(), scope=local())
+    return made.directory
 
 
-def test_no_micropython_is_one_line(fleet: Citynode) -> None:
-    done = fleet("node", "simulate", "kempten-01", CITYNODE_MICROPYTHON="/nonexistent/micropython")
+def test_no_micropython_is_one_line(called: Citynode, fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITYNODE_MICROPYTHON", "/nonexistent/micropython")
+    done = called("node", "simulate", "kempten-01", "--data", str(fleet))
     line = error_line(done)
     assert line.startswith("citynode: expected MicroPython 1.25 or newer, got no /nonexistent/micropython; install")
     assert done.returncode == 2
@@ -261,13 +266,13 @@ def test_no_micropython_is_one_line(fleet: Citynode) -> None:
         ("exit 3", "is not MicroPython (no answer)"),
     ],
 )
-def test_unfit_micropython_is_one_line(fleet: Citynode, tmp_path: Path, answer: str, got: str) -> None:
+def test_unfit_micropython_is_one_line(called: Citynode, fleet: Path, tmp_path: Path, answer: str, got: str) -> None:
     program = tmp_path / "micropython"
     program.write_text(f"#!/bin/sh\n{answer}\n")
     program.chmod(0o755)
     for done in (
-        fleet("node", "simulate", "kempten-01", "--micropython", str(program)),
-        fleet("demo", "--micropython", str(program)),
+        called("node", "simulate", "kempten-01", "--data", str(fleet), "--micropython", str(program)),
+        called("demo", "--micropython", str(program)),
     ):
         assert got in error_line(done)
         assert done.returncode == 2
@@ -357,16 +362,17 @@ def test_serve_killed_leaves_no_broker_and_starts_again(start_serving: Callable[
     assert again.process.wait(10) == 0
 
 
-def test_export_of_an_empty_store_is_a_header_or_nothing(fleet: Citynode) -> None:
-    assert list(csv.reader(io.StringIO(fleet("data", "export").stdout)))[0][:3] == ["number", "node", "site"]
-    assert fleet("data", "export", "--format", "jsonl").stdout == ""
-    assert fleet("data", "tail", "--json").stdout == "[]\n"
+def test_export_of_an_empty_store_is_a_header_or_nothing(called: Citynode, fleet: Path) -> None:
+    data = ("--data", str(fleet))
+    assert list(csv.reader(io.StringIO(called("data", "export", *data).stdout)))[0][:3] == ["number", "node", "site"]
+    assert called("data", "export", "--format", "jsonl", *data).stdout == ""
+    assert called("data", "tail", "--json", *data).stdout == "[]\n"
 
 
-def test_reader_of_a_pipe_may_leave_early(fleet: Citynode, tmp_path: Path) -> None:
-    command = f"{sys.executable} -m device_manager.cli data export --format csv | true"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment(), cwd=tmp_path)
-    assert "Traceback" not in done.stderr
+def test_reader_of_a_pipe_may_leave_early(fleet: Path) -> None:
+    command = f"{sys.executable} -m device_manager.cli data export --data {fleet} --format csv | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment())
+    assert done.stderr == ""
 
 
 def test_moments_are_read_as_people_write_them() -> None:
