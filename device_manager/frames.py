@@ -1,0 +1,255 @@
+"""Thousands of frames at once: their heads as columns, their values as matrices. Pure numpy, no loop over values.
+
+A value's place in the bytes depends on all values before it, but every byte knows how long the item is that it begins.
+So the walk goes over all frames side by side: one step moves each frame to its next item. What the walk finds odd (an
+item of another type, a list that does not end where the frame ends) goes the long way, through the contract's own
+decoder, and what that refuses is `unreadable`.
+
+>>> from firmware.wire import frame
+>>> batch = frame.Batch(2, 2)
+>>> batch.start(1_770_000_000, 60)
+>>> batch.add([83, 7]); batch.add([84, None])
+>>> buffer = bytearray(frame.MAX_BYTES)
+>>> found = decode([bytes(buffer[: batch.encode_into(buffer, 7, 1, 0)])], loads=None)
+>>> found.groups[0].values[:, 0].tolist() == [83, 84, 7, MISSING]
+True
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware.wire import VERSION, WireError, frame
+
+Ints = npt.NDArray[np.int64]
+Values = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+MISSING = int(np.iinfo(np.int32).min)
+NO_TIME = -1
+_PAD_BYTES = 16
+_NULL = 0xF6
+_HEAD_ITEMS = 7  # version, log, seq, epoch, t0, interval_s, count
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Frames of one shape. `values` is (columns * count, frames), column after column, MISSING where nothing was read;
+    `rows` are the frames' positions among all."""
+
+    rows: Ints
+    columns: int
+    count: int
+    values: Values
+
+    def column(self, index: int) -> Values:
+        """Return one column as (frames, records)."""
+        return self.values[index * self.count : (index + 1) * self.count].T
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Heads of all frames as columns, and the groups that hold their values. `t0` is NO_TIME where the clock was never
+    set (then `boot` and `uptime_s` count, else they are 0). `unreadable` frames are in no group, their heads are 0.
+    `runs` are quality runs: (frame, column, first record, records, flags)."""
+
+    log: Ints
+    seq: Ints
+    epoch: Ints
+    t0: Ints
+    interval_s: Ints
+    count: Ints
+    size: Ints
+    boot: Ints
+    uptime_s: Ints
+    unreadable: Bools
+    groups: tuple[Group, ...]
+    runs: Ints
+
+    @property
+    def columns(self) -> Ints:
+        """Columns of each frame."""
+        return self.size // np.maximum(self.count, 1)
+
+
+def _lengths() -> npt.NDArray[np.int32]:
+    lengths = np.zeros(256, dtype=np.int32)  # 0: no item of a frame begins like this, the walk stands still
+    for major in (0x00, 0x20):
+        lengths[major : major + 24] = 1
+        lengths[major + 24 : major + 27] = (2, 3, 5)
+    lengths[_NULL] = 1
+    return lengths
+
+
+def _small() -> Values:
+    small = np.zeros(256, dtype=np.int32)
+    small[:24] = np.arange(24)
+    small[0x20:0x38] = -1 - np.arange(24)
+    return small
+
+
+_LENGTHS, _SMALL = _lengths(), _small()
+_HEAD_BYTES = np.where(np.arange(32) < 24, 1, 0).astype(np.int64)
+_HEAD_BYTES[24:27] = (2, 3, 5)
+
+
+class _Walk:
+    """One buffer of all frames put end to end."""
+
+    def __init__(self, payloads: Sequence[bytes]) -> None:
+        lengths = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
+        self.ends = np.cumsum(lengths)
+        self.at = self.ends - lengths
+        self.bytes = np.frombuffer(b"".join(payloads) + bytes(_PAD_BYTES), dtype=np.uint8)
+        self.odd: Bools = lengths < _HEAD_ITEMS + 2
+        self.extras: Bools = np.zeros(len(payloads), dtype=bool)
+
+    def head(self, major: int, *, null: int | None = None) -> Ints:
+        """Read one item's head of every frame and step behind it; `null` stands for null where that is allowed."""
+        first = self.bytes[self.at]
+        info = first & 31
+        value = info.astype(np.int64)
+        for width, mark in ((1, 24), (2, 25), (4, 26)):
+            wide = np.flatnonzero(info == mark)
+            if len(wide):
+                value[wide] = self._number(self.at[wide] + 1, width)
+        length = _HEAD_BYTES[info]
+        fits = (first >> 5 == major) & (length > 0)
+        if null is not None:
+            empty = first == _NULL
+            value[empty], length[empty] = null, 1
+            fits |= empty
+        self.odd |= ~fits
+        self.at = np.minimum(self.at + np.maximum(length, 1), len(self.bytes) - _PAD_BYTES)
+        return value
+
+    def shape(self) -> None:
+        """Read the first byte: an array of 8 or 9 items."""
+        first = self.bytes[self.at]
+        self.extras = first == 0x89
+        self.odd |= (first != 0x88) & ~self.extras
+        self.at = self.at + 1
+
+    def values(self, rows: Ints, size: int) -> tuple[Values, Bools]:
+        """Return the running sums of `size` values of each frame in `rows`, and which frames walked well."""
+        following = np.arange(len(self.bytes), dtype=np.int32) + _LENGTHS[self.bytes]
+        np.minimum(following, len(self.bytes) - _PAD_BYTES, out=following)
+        at = np.empty((size + 1, len(rows)), dtype=np.int32)
+        at[0] = self.at[rows]
+        for step in range(size):
+            np.take(following, at[step], out=at[step + 1])
+        first = self.bytes[at[:-1]]
+        ends = self.ends[rows]
+        good = (_LENGTHS[first] > 0).all(axis=0) & np.where(self.extras[rows], at[-1] < ends, at[-1] == ends)
+        self.at[rows] = at[-1]
+        return self._sums(first, at), good
+
+    def _sums(self, first: npt.NDArray[np.uint8], at: npt.NDArray[np.int32]) -> Values:
+        differences = _SMALL[first]
+        kind = first & 0x1F
+        flat, where, flat_first = differences.reshape(-1), at[:-1].reshape(-1), first.reshape(-1)
+        for width, mark in ((1, 24), (2, 25), (4, 26)):
+            wide = np.flatnonzero(kind.reshape(-1) == mark)
+            if len(wide):
+                number = self._number(where[wide].astype(np.int64) + 1, width)
+                flat[wide] = np.where(flat_first[wide] >= 0x20, -1 - number, number)
+        sums = np.cumsum(differences, axis=0, dtype=np.int32)
+        sums[first == _NULL] = MISSING
+        return sums
+
+    def _number(self, at: Ints, width: int) -> Ints:
+        value: Ints = self.bytes[at].astype(np.int64)
+        for step in range(1, width):
+            value = value << 8 | self.bytes[at + step]
+        return value
+
+
+def decode(payloads: Sequence[bytes], loads: Callable[[bytes], object] | None) -> Frames:
+    """Decode frames; `loads` (a codec's) reads extras and odd frames, None when there are none."""
+    walk = _Walk(payloads)
+    walk.shape()
+    version = walk.head(0)
+    log, seq, epoch = walk.head(0), walk.head(0), walk.head(0)
+    t0 = walk.head(0, null=NO_TIME)
+    interval_s, count, size = walk.head(0), walk.head(0), walk.head(4)
+    heads = {"log": log, "seq": seq, "epoch": epoch, "t0": t0, "interval_s": interval_s, "count": count, "size": size}
+    walk.odd |= (version != VERSION) | (count < 1) | (count > frame.MAX_RECORDS) | ((t0 == NO_TIME) & ~walk.extras)
+    columns = size // np.maximum(count, 1)
+    walk.odd |= (columns * count != size) | (columns < 1) | (columns > frame.MAX_CHANNELS)
+    groups = _groups(walk, columns, count)
+    return _with_extras(payloads, loads, walk, heads, groups)
+
+
+def _groups(walk: _Walk, columns: Ints, count: Ints) -> list[Group]:
+    """Decode the frames of each shape together; those that walk badly become odd."""
+    groups = []
+    shapes = np.where(walk.odd, -1, columns * 1024 + count)
+    for shape in np.unique(shapes).tolist():
+        if shape < 0:
+            continue
+        rows = np.flatnonzero(shapes == shape)
+        values, good = walk.values(rows, (shape >> 10) * (shape & 1023))
+        walk.odd[rows[~good]] = True
+        if not good.all():
+            rows, values = rows[good], values[:, good]
+        groups.append(Group(rows, shape >> 10, shape & 1023, values))
+    return groups
+
+
+def _with_extras(
+    payloads: Sequence[bytes],
+    loads: Callable[[bytes], object] | None,
+    walk: _Walk,
+    heads: dict[str, Ints],
+    groups: list[Group],
+) -> Frames:
+    """Read what the walk did not: extras of plain frames, and whole odd ones."""
+    boot, uptime_s = np.zeros_like(heads["log"]), np.zeros_like(heads["log"])
+    unreadable = np.zeros(len(payloads), dtype=bool)
+    runs: list[tuple[int, int, int, int, int]] = []
+    for row in np.flatnonzero(walk.odd | walk.extras).tolist():
+        found = _carefully(payloads[row], loads)
+        if found is None:
+            unreadable[row] = True
+            for column in heads.values():
+                column[row] = 0
+            groups = [_without(group, row) for group in groups]
+            continue
+        runs += [(row, *run) for run in found.runs]
+        boot[row], uptime_s[row] = found.boot or 0, found.uptime_s or 0
+        if walk.odd[row]:
+            _take(found, row, heads, groups)
+    return Frames(
+        **heads,
+        boot=boot,
+        uptime_s=uptime_s,
+        unreadable=unreadable,
+        groups=tuple(groups),
+        runs=np.array(runs, dtype=np.int64).reshape(len(runs), 5),
+    )
+
+
+def _carefully(payload: bytes, loads: Callable[[bytes], object] | None) -> Any:
+    """Return the contract's own `Frame`, None when it refuses the bytes."""
+    try:
+        return frame.decode(payload) if loads is None else frame.from_items(loads(payload))
+    except (WireError, ValueError):
+        return None
+
+
+def _without(group: Group, row: int) -> Group:
+    keep = group.rows != row
+    return group if keep.all() else Group(group.rows[keep], group.columns, group.count, group.values[:, keep])
+
+
+def _take(found: Any, row: int, heads: dict[str, Ints], groups: list[Group]) -> None:
+    for name in ("log", "seq", "epoch", "interval_s", "count"):
+        heads[name][row] = getattr(found, name)
+    heads["t0"][row] = NO_TIME if found.t0 is None else found.t0
+    heads["size"][row] = len(found.values)
+    values = np.array([MISSING if v is None else v for v in found.values], dtype=np.int32)
+    columns = len(found.values) // found.count
+    groups.append(Group(np.array([row], dtype=np.int64), columns, found.count, values.reshape(-1, 1)))
