@@ -74,6 +74,13 @@ def check_port(settings: Settings) -> None:
         raise SetupError(expected=f"{broker.host} port {broker.port} to be free", got=problem, todo=todo)
 
 
+def any_port(host: str) -> int:
+    """Return a port of `host` that is free now, from those that the system gives out: two who ask get two."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
 def port_problem(host: str, port: int) -> str | None:
     """Try to listen on an address; return None when it is free, else the system's reason."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

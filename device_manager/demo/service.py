@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from device_manager import app
+from device_manager.adapters.broker_process import any_port
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
 from device_manager.app import Manager
 from device_manager.demo.places import choose
@@ -25,6 +26,7 @@ from device_manager.settings import Timing
 
 MOST_NODES = 200
 HEIGHT_M = 3.5
+HOST = "127.0.0.1"
 
 Progress = Callable[[str], None]
 
@@ -95,10 +97,10 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
         raise UsageError(expected=f"1 to {MOST_NODES} nodes", got=str(plan.nodes), todo=todo)
     micropython = find_micropython(plan.micropython)
     with _directory(plan.keep) as directory:
-        settings = app.initialise(directory, name="citynode demo", host="127.0.0.1", port=None, broker=plan.broker)
+        settings = app.initialise(directory, name="citynode demo", host=HOST, port=any_port(HOST), broker=plan.broker)
         progress(f"data directory {directory}")
         with Manager(settings) as manager, open_fleet(settings) as fleet:
-            progress(f"manager runs, broker {settings.broker.kind} on 127.0.0.1 port {settings.broker.port}")
+            progress(f"manager runs, broker {settings.broker.kind} on {HOST} port {settings.broker.port}")
             directories = _register(fleet, plan)
             trust = ", each with its own certificate" if settings.broker.tls else ""
             progress(f"{plan.nodes} nodes registered{trust}")
