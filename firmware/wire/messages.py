@@ -1,7 +1,7 @@
 """Messages: maps with small unsigned keys; key 0 is the contract's version.
 
 FIELDS is the whole definition: kind -> (key, field, type, required). Types: uint (64 bit), uint32, bool, text, bytes,
-sha256 (32 bytes), ranges ([[first, last]...]), faults ([[sensor, count]...]), settings (map of text to uint, bool or
+sha256 (32 bytes), ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to uint, bool or
 text), channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager.
 
     >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
@@ -40,9 +40,18 @@ FIELDS = {
         (12, "faults", "faults", True),
         (13, "last_error", "text", True),
         (14, "unknown", "uint", True),
+        (15, "last_crash", "text", False),
+        (16, "lateness", "faults", False),
+        (17, "last_heap_floor", "uint", False),
+        (18, "last_lateness", "faults", False),
     ),
     "reply": ((1, "command", "uint", True), (2, "ok", "bool", True), (3, "reason", "text", True)),
-    "watermark": ((1, "log", "uint32", True), (2, "next", "uint32", True), (3, "want", "ranges", True)),
+    "watermark": (
+        (1, "log", "uint32", True),
+        (2, "next", "uint32", True),
+        (3, "want", "ranges", True),
+        (4, "time", "uint", False),
+    ),
     "desired": ((1, "revision", "uint", True), (2, "settings", "settings", True)),
     "command": (
         (1, "id", "uint", True),
