@@ -24,6 +24,7 @@ from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBr
 from device_manager.adapters.broker_process import port_problem
 from device_manager.adapters.broker_supervisor import Supervisor
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.iotcore_broker import Iotcore
 from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.adapters.store_engine import create_database
@@ -140,13 +141,13 @@ def simulate(
     say: Callable[[str], None],
 ) -> None:
     """Run virtual nodes, named or the first `count` of all, for `seconds` or until SIGINT or SIGTERM."""
-    found = find_micropython(micropython)
+    found, firmware = find_micropython(micropython), compile_firmware(settings.firmware_directory)
     with open_fleet(settings) as fleet:
         directories = fleet.virtual_directories(names, count)
     if port_problem(settings.broker.host, settings.broker.port) is None:
         say(f"nothing listens on port {settings.broker.port}: the nodes keep their records until `citynode serve` runs")
     deadline_s = None if seconds is None else time.monotonic() + seconds
-    with ended_by_signals() as ended, VirtualNodes(directories, found) as nodes:
+    with ended_by_signals() as ended, VirtualNodes(directories, found, firmware) as nodes:
         say(f"{len(directories)} virtual nodes run; Ctrl-C ends them")
         while not ended.wait(0.2) and (deadline_s is None or time.monotonic() < deadline_s):
             nodes.tend()

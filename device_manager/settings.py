@@ -105,6 +105,11 @@ class Settings:
         return self.directory / "broker"
 
     @property
+    def firmware_directory(self) -> Path:
+        """Where the firmware of virtual nodes is compiled to."""
+        return self.directory / "firmware"
+
+    @property
     def lock(self) -> Path:
         return self.directory / "serve.lock"
 

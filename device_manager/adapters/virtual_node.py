@@ -44,9 +44,11 @@ def find_micropython(option: Path | None = None, environment: Mapping[str, str] 
 class VirtualNode:
     """One node process in its directory. `tend` is what its power supply does: a node that reset itself runs again."""
 
-    def __init__(self, directory: Path, micropython: Path, heap: str = HEAP) -> None:
+    def __init__(self, directory: Path, micropython: Path, root: Path, heap: str = HEAP) -> None:
+        """`root` holds the package `firmware`, compiled (see `firmware_build`) or as sources; it may be read-only."""
         self.directory = directory
         self._micropython = micropython
+        self._root = root
         self._heap = heap
         self.process: subprocess.Popen[bytes] | None = None
         self.resets = 0
@@ -61,9 +63,7 @@ class VirtualNode:
 
     def start(self) -> None:
         """Switch the node on."""
-        root = firmware_root()
-        # The firmware may lie in a read-only place; MicroPython writes nothing there.
-        path = f"{root}:{root / 'firmware' / 'virtual'}:.frozen"
+        path = f"{self._root}:{self._root / 'firmware' / 'virtual'}:.frozen"
         command = [str(self._micropython), "-X", f"heapsize={self._heap}", "-m", "firmware.main"]
         environment = {**os.environ, "MICROPYPATH": path}
         self.process = processes.spawn(command, self.directory, self.log, environment=environment)
@@ -96,8 +96,8 @@ class VirtualNode:
 class VirtualNodes:
     """Several virtual nodes; as a context manager they run inside the block."""
 
-    def __init__(self, directories: list[Path], micropython: Path) -> None:
-        self.nodes = [VirtualNode(directory, micropython) for directory in directories]
+    def __init__(self, directories: list[Path], micropython: Path, root: Path) -> None:
+        self.nodes = [VirtualNode(directory, micropython, root) for directory in directories]
 
     def __enter__(self) -> "VirtualNodes":
         try:
@@ -119,13 +119,6 @@ class VirtualNodes:
     def stop(self) -> None:
         """Cut the power of all at once."""
         processes.stop_all([node.process for node in self.nodes if node.process])
-
-
-def firmware_root() -> Path:
-    """Return the directory that holds the package `firmware`, in a checkout as in an installed wheel."""
-    import firmware  # the package itself is found, none of its rooms is imported
-
-    return Path(next(iter(firmware.__path__))).resolve().parent
 
 
 def _checked(program: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from device_manager import app
 from device_manager.adapters.broker_process import any_port
+from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
 from device_manager.app import Manager
 from device_manager.demo.places import choose
@@ -102,9 +103,10 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
         with Manager(settings) as manager, open_fleet(settings) as fleet:
             progress(f"manager runs, broker {settings.broker.kind} on {HOST} port {settings.broker.port}")
             directories = _register(fleet, plan)
+            firmware = compile_firmware(settings.firmware_directory)
             trust = ", each with its own certificate" if settings.broker.tls else ""
             progress(f"{plan.nodes} nodes registered{trust}")
-            with VirtualNodes(directories, micropython) as nodes:
+            with VirtualNodes(directories, micropython, firmware) as nodes:
                 progress(f"{plan.nodes} virtual nodes started with {micropython}")
                 yield Demo(fleet, manager, nodes)
 

@@ -9,7 +9,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from device_manager.adapters.virtual_files import Timing
+from device_manager.settings import Timing
 from tests.benchmarks.row import Row, at_most
 from tests.fleet.fleet import RARELY, Fleet, compare
 

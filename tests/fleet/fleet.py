@@ -20,9 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from device_manager import app
+from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.store_reader import SqlReader
-from device_manager.adapters.virtual_files import Timing
 from device_manager.adapters.virtual_node import VirtualNode
+from device_manager.fleet import local, open_fleet
+from device_manager.settings import Timing
 from firmware.outbox import Outbox
 from firmware.outbox.layout import KIND_NAMES, MAX_PAYLOAD
 from firmware.wire import records
@@ -40,12 +42,13 @@ class Fleet:
         self.settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=None, broker=None)
         self._log = folder / "manager.log"
         self._manager: subprocess.Popen[bytes] | None = None
-        with app.open_fleet(self.settings) as fleet:
-            fleet.registry.add_site("bench", "Bench", 47.726, 10.316, 4.0, "Innenstadt", scope=app.local())
+        with open_fleet(self.settings) as fleet:
+            fleet.registry.add_site("bench", "Bench", 47.726, 10.316, 4.0, "Innenstadt", scope=local())
             site = fleet.registry.site("bench")
             names = [f"node-{i:02}" for i in range(nodes)]
-            directories = [fleet.add_virtual_node(name, site, timing, time.time(), scope=app.local()) for name in names]
-        self.nodes = [VirtualNode(directory, Path(find_micropython())) for directory in directories]
+            directories = [fleet.add_virtual_node(name, site, timing, time.time(), scope=local()) for name in names]
+        self.firmware = compile_firmware(folder)
+        self.nodes = [VirtualNode(path, Path(find_micropython()), self.firmware) for path in directories]
         self.done: Counter[str] = Counter()
 
     def __enter__(self) -> Fleet:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device_manager.adapters.virtual_files import Timing
+from device_manager.settings import Timing
 from tests.fleet.fleet import RARELY, Fleet, compare
 
 SECONDS = 40
