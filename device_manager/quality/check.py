@@ -1,0 +1,110 @@
+"""All rules over the channels of a fleet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from device_manager.quality.channel import Channel, Ints
+from device_manager.quality.counts import switched_off
+from device_manager.quality.finding import Finding
+from device_manager.quality.limits import LIMITS, NO_LIMITS, Limits
+from device_manager.quality.neighbours import disagreement, drift, floor_drift
+from device_manager.quality.pattern import patterns
+from device_manager.quality.presence import outages, shared_outages, thin_days
+from device_manager.quality.spikes import jumps, spiky
+from device_manager.quality.values import flat_days, orders, out_of_range, ranges, standing
+from device_manager.quality.warm_up import warm_ups
+from device_manager.series.derived.footfall import people
+from device_manager.series.derived.local_time import local_seconds
+from firmware.wire.quantities import QUANTITIES
+
+
+def check(
+    channels: Sequence[Channel],
+    zone: str = "UTC",
+    pairs: Sequence[tuple[str, str]] = (),
+    neighbours: Mapping[str, Sequence[str]] | None = None,
+    limits: Mapping[str, Limits] = LIMITS,
+) -> list[Finding]:
+    """Return what is wrong with channels of one place, in order of time.
+
+    zone: the local clock by which people there live; pairs: nodes side by side; neighbours: for each node those that
+    share its weather and city (None: all others); limits: by quantity. Counters come as totals (footfall_in as on the
+    wire) unless their quantity is not `kind = total`.
+    """
+    series = [_counted(channel) for channel in channels]
+    found = shared_outages(series)
+    for channel in series:
+        found += _alone(channel, series, limits.get(channel.quantity, NO_LIMITS), zone)
+    found += _ordered(series)
+    found += _together(series, pairs, neighbours, limits)
+    return sorted(found, key=lambda one: (one.start_s, one.channel, one.rule))
+
+
+def _counted(channel: Channel) -> Channel:
+    """Return people an interval instead of totals that rise."""
+    if _kind(channel.quantity) != "total" or not _is_total(channel):
+        return channel
+    return replace(channel, value=people(channel.start_s, channel.value)[0])
+
+
+def _is_total(channel: Channel) -> bool:
+    """Whether nearly no step falls: people an hour fall half of the time."""
+    steps = np.diff(channel.value[channel.present])
+    return bool(len(steps) == 0 or np.count_nonzero(steps < 0) <= 0.05 * len(steps))
+
+
+def _kind(quantity: str) -> str:
+    return str(QUANTITIES[quantity][2]) if quantity in QUANTITIES else ""
+
+
+def _unit(quantity: str) -> str:
+    return str(QUANTITIES[quantity][0]) if quantity in QUANTITIES else "1"
+
+
+def _alone(channel: Channel, series: Sequence[Channel], limits: Limits, zone: str) -> list[Finding]:
+    """Return what one channel shows by itself; what is out of range is left out of the other rules."""
+    unit, local_s = _unit(channel.quantity), local_seconds(channel.start_s, zone)
+    found = outages(channel) + thin_days(channel) + ranges(channel, limits, unit)
+    sane = channel.without(out_of_range(channel, limits))
+    found += standing(sane, limits, unit, _temperature_of(channel, series))
+    found += flat_days(sane, limits, unit) + jumps(sane, limits, unit) + spiky(sane, limits, unit)
+    found += floor_drift(sane, limits) + warm_ups(sane, limits, unit) + patterns(sane, limits, local_s, unit)
+    return found + (switched_off(sane, local_s) if _kind(channel.quantity) == "total" else [])
+
+
+def _temperature_of(channel: Channel, series: Sequence[Channel]) -> Channel | None:
+    """Return the temperature beside a channel, of the same sensor before one of the same node."""
+    same = [one for one in series if one.node == channel.node and one.quantity == "temperature"]
+    return min(same, key=lambda one: one.sensor != channel.sensor, default=None)
+
+
+def _ordered(series: Sequence[Channel]) -> list[Finding]:
+    sensors: dict[tuple[str, str], list[Channel]] = {}
+    for channel in series:
+        sensors.setdefault((channel.node, channel.sensor), []).append(channel)
+    return [one for channels in sensors.values() for one in orders(channels)]
+
+
+def _together(
+    series: Sequence[Channel],
+    pairs: Sequence[tuple[str, str]],
+    neighbours: Mapping[str, Sequence[str]] | None,
+    limits: Mapping[str, Limits],
+) -> list[Finding]:
+    found = []
+    for channel in series:
+        allowed = limits.get(channel.quantity, NO_LIMITS)
+        sane, unit = channel.without(out_of_range(channel, allowed)), _unit(channel.quantity)
+        others = [one for one in series if one.quantity == channel.quantity and one.node != channel.node]
+        near = others if neighbours is None else [one for one in others if one.node in neighbours.get(channel.node, ())]
+        found += drift(sane, near, allowed, unit)
+        beside = [one for one in others if (channel.node, one.node) in pairs]
+        found += [one for other in beside for one in disagreement(sane, other, allowed, unit)]
+    return found
+
+
+def local_times(channel: Channel, zone: str) -> Ints:
+    """Return the channel's times on the local clock, for rules that are called one by one."""
+    return local_seconds(channel.start_s, zone)

@@ -1,0 +1,72 @@
+"""Counters that were switched off: nobody for an hour or more where many people were expected."""
+
+import numpy as np
+
+from device_manager.quality.channel import HOUR_S, Bools, Channel, Floats, Ints
+from device_manager.quality.finding import Finding
+from device_manager.quality.runs import runs
+from device_manager.quality.statistics import nobody_by_chance
+
+WEEK_H = 168
+CONTEXT_H = 3
+
+SHAPE = 4.0
+"""An hour differs by about half (1/sqrt(4)) from what the same hour of other weeks and the hours around it suggest."""
+
+CHANCE = 1e-5
+"""One wrong finding in ten years of a counter, were each hour a trial of its own."""
+
+LEAST_WEEKS = 3
+
+
+def hourly(channel: Channel) -> tuple[Ints, Floats]:
+    """Return (hour since 1970, people) for every hour from the first to the last; NaN where no record came."""
+    kept = channel.where(channel.present)
+    if not len(kept.value):
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    of = kept.start_s // HOUR_S
+    hours = np.arange(of[0], of[-1] + 1)
+    count = np.bincount(of - of[0], minlength=len(hours))
+    people = np.bincount(of - of[0], kept.value, len(hours))
+    return hours, np.where(count > 0, people, np.nan)
+
+
+def switched_off(channel: Channel, local_s: Ints) -> list[Finding]:
+    """Return runs of hours without anybody that chance does not explain.
+
+    `channel` holds people an interval (not totals); `local_s` its times shifted to the local clock, because people
+    live by it. Expected are the people of the same hour of other weeks (median), no more than in proportion to how
+    lively the three hours before and after the run were: an empty street in snow is no fault.
+    """
+    hours, people = hourly(channel)
+    if len(hours) < LEAST_WEEKS * WEEK_H:
+        return []
+    shift = np.interp(hours * HOUR_S, channel.start_s, local_s - channel.start_s)
+    usual = _usual((hours + np.round(shift / HOUR_S).astype(np.int64)) % WEEK_H, people)
+    found = []
+    for first, end in runs(people == 0):
+        expected = _expected(people, usual, first, end)
+        if nobody_by_chance(expected, SHAPE) < CHANCE:
+            found.append(_off(channel, int(hours[first]), end - first, expected))
+    return found
+
+
+def _usual(hour_of_week: Ints, people: Floats) -> Floats:
+    medians = np.array([np.nanmedian(people[hour_of_week == hour]) for hour in range(WEEK_H)])
+    usual: Floats = medians[hour_of_week]
+    return usual
+
+
+def _expected(people: Floats, usual: Floats, first: int, end: int) -> float:
+    around: Bools = np.zeros(len(people), dtype=bool)
+    around[max(0, first - CONTEXT_H) : end + CONTEXT_H] = True
+    around[first:end] = False
+    around &= ~np.isnan(people)
+    lively = people[around].sum() / max(1.0, usual[around].sum()) if around.any() else 1.0
+    return float(np.nansum(usual[first:end]) * min(1.0, lively))
+
+
+def _off(channel: Channel, hour: int, length: int, expected: float) -> Finding:
+    start_s, end_s = hour * HOUR_S, (hour + length) * HOUR_S
+    text = f"{channel.name}: nobody for {length} h, {expected:.0f} people were expected: switched off or covered"
+    return Finding(channel.name, "off", start_s, end_s, 0.0, expected, "{count}", length, text)
