@@ -114,7 +114,7 @@ class Deployment(NamedTuple):
 
 
 class Site(NamedTuple):
-    """A place for ever; position in degrees (WGS 84), height above ground in m."""
+    """A place for ever; position in degrees (WGS 84), height above ground in m; `zone` is the IANA name of its time."""
 
     site_id: int
     name: str
@@ -123,6 +123,7 @@ class Site(NamedTuple):
     longitude: float
     height_m: float
     district: str
+    zone: str = "Europe/Berlin"
 
 
 class NodeView(NamedTuple):

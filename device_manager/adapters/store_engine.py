@@ -14,6 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
+from device_manager.adapters.store_migrations import migrate
 from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata, schema_version
 from device_manager.errors import StoreError
 
@@ -24,7 +25,7 @@ _WAL_LIMIT_BYTES = 64 << 20
 def create_database(path: Path) -> None:
     """Make the database with all tables; StoreError when a database with tables is there already."""
     with translated(path):
-        engine = _engine(path, "rwc", "BEGIN IMMEDIATE", NullPool)
+        engine = new_engine(path, "rwc", "BEGIN IMMEDIATE", NullPool)
         with engine.begin() as connection:
             if connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar():
                 raise StoreError(expected=f"no database at {path}", got="one with tables", todo="use it as it is")
@@ -77,13 +78,24 @@ def _remedy(words: str) -> str:
 
 def _open(path: Path, begin: str, pool: type) -> Engine:
     with translated(path):
-        engine = _engine(path, "rw", begin, pool)
+        engine = new_engine(path, "rw", begin, pool)
         with engine.connect() as connection:
-            _check_version(connection, path)
+            older = _check_version(connection, path)
+        if older:
+            _upgrade(path)
     return engine
 
 
-def _engine(path: Path, mode: str, begin: str, pool: type) -> Engine:
+def _upgrade(path: Path) -> None:
+    engine = new_engine(path, "rw", "BEGIN IMMEDIATE", NullPool)
+    with engine.begin() as connection:
+        older = _check_version(connection, path)  # another process may have been faster
+        if older:
+            migrate(connection, older, SCHEMA_VERSION)
+
+
+def new_engine(path: Path, mode: str, begin: str, pool: type) -> Engine:
+    """Return an engine on the file `path`: `mode` rw or rwc (make it), `begin` the statement of its transactions."""
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
@@ -98,16 +110,18 @@ def _engine(path: Path, mode: str, begin: str, pool: type) -> Engine:
     return engine
 
 
-def _check_version(connection: Connection, path: Path) -> None:
+def _check_version(connection: Connection, path: Path) -> int:
+    """Return the version of an older database, 0 for one of today; StoreError for any other."""
     try:
-        found = connection.execute(select(schema_version.c.version)).scalar()
+        found = connection.execute(select(schema_version.c.version)).scalar() or 0
     except exc.OperationalError as error:
         if "no such table" not in str(error.orig):
             raise
         raise StoreError(expected=f"a citynode database at {path}", got="another one", todo="check the path") from None
-    if found != SCHEMA_VERSION:
-        raise StoreError(
-            expected=f"schema version {SCHEMA_VERSION} in {path}",
-            got=f"version {found}",
-            todo="use the citynode that wrote it, or newer" if (found or 0) > SCHEMA_VERSION else "restore a backup",
-        )
+    if 0 < found <= SCHEMA_VERSION:
+        return found if found < SCHEMA_VERSION else 0
+    raise StoreError(
+        expected=f"schema version {SCHEMA_VERSION} in {path}",
+        got=f"version {found}",
+        todo="use the citynode that wrote it, or newer" if found else "restore a backup",
+    )

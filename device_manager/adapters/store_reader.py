@@ -16,7 +16,8 @@ _LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
 _COLUMNS = "number, node_id, log_id, seq, kind, received_ms, start_s, payload"
 _NODES = """
 SELECT node.id, node.name, node.admission, node.added_ms, shadow.document,
-       site.id, site.name, site.title, site.latitude, site.longitude, site.height_m, site.district
+       site.id, site.name, site.title, site.latitude, site.longitude, site.height_m, site.district,
+       site.zone
 FROM node
 LEFT JOIN deployment ON deployment.id = (
     SELECT id FROM deployment WHERE node_id = node.id AND until_s IS NULL ORDER BY since_s DESC LIMIT 1)
@@ -84,7 +85,7 @@ class SqlReader:
 
     def sites(self) -> list[Site]:
         """Return all sites by name."""
-        sql = "SELECT id, name, title, latitude, longitude, height_m, district FROM site ORDER BY name"
+        sql = "SELECT id, name, title, latitude, longitude, height_m, district, zone FROM site ORDER BY name"
         with self._connect() as connection:
             return [Site(*row) for row in connection.exec_driver_sql(sql)]
 

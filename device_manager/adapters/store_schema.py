@@ -8,6 +8,9 @@ what they sum up.
 is appended; with several workers the rows come unnumbered and one sequencer numbers them, and readers only ever see
 numbered rows. `frame.kind` is stored as a small integer, because 0 and 1 cost no byte in SQLite.
 
+`decision` is what people decide about readings (calibrate, invalidate, withdraw), append-only. What is derived from all
+this lies in a database of its own, see `store_series`.
+
 A change of these tables raises SCHEMA_VERSION and brings a migration and a sample of the old database.
 """
 
@@ -28,7 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KINDS = ("frame", "channels", "loss")  # position = the integer in frame.kind
 
 _DATED = text("start_s IS NOT NULL")
@@ -56,6 +59,7 @@ site = Table(
     Column("longitude", Float, nullable=False),
     Column("height_m", Float, nullable=False),  # above ground
     Column("district", Text, nullable=False),
+    Column("zone", String(64), nullable=False, server_default="Europe/Berlin"),  # IANA name; its days are local
 )
 
 deployment = Table(
@@ -136,4 +140,14 @@ shadow = Table(
     metadata,
     Column("node_id", ForeignKey("node.id"), primary_key=True),
     Column("document", Text, nullable=False),  # JSON of device_manager.shadow.Shadow
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", String(16), nullable=False),  # calibrate, invalidate, withdraw
+    Column("document", Text, nullable=False),  # JSON, see device_manager.series.decisions
 )

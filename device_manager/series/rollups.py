@@ -67,11 +67,9 @@ def energetic_mean(level_db: Floats, weight: Floats | None = None) -> float:
 def rolled(line: Line, borders: Ints) -> RollUp:
     """Return the rows of all intervals between `borders` (Unix s, growing) that hold a usable reading.
 
-    `line` is corrected and flagged already; of totals it begins one reading earlier, which is otherwise left out.
+    `line` is corrected and flagged already, and of a total it holds counts, see `counted`.
     """
     kind = kind_of(line.channel.quantity)
-    if kind == "total":
-        line = counted(line)
     good = bits.usable(line.value, line.flags)
     at = np.searchsorted(borders, line.start_s, side="right") - 1
     inside = (at >= 0) & (at < len(borders) - 1)

@@ -1,0 +1,131 @@
+"""Frames for series: the `FrameSource` port on the SQL store. Any process, any time, any thread.
+
+Frames that were dated afterwards have their dates in the derived tables, see `store_series`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from device_manager.adapters.store_engine import open_reader, translated
+from device_manager.adapters.store_schema import KINDS
+from device_manager.adapters.store_series import SqlSeries
+from device_manager.ports import Deployment, StoredRecord
+from device_manager.series.decisions import Decision
+from device_manager.series.store import FrameRows
+
+_LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
+_IN = 500
+_RECORD = "number, node_id, log_id, seq, kind, received_ms, start_s, payload"
+_WINDOW = """
+SELECT number, node_id, log_id, start_s, payload, 0 FROM frame
+WHERE node_id = ? AND start_s IS NOT NULL AND start_s > ? AND start_s < ? ORDER BY start_s
+"""
+_BEFORE = "SELECT start_s FROM frame WHERE log_id = ? AND seq < ? AND start_s IS NOT NULL ORDER BY seq DESC LIMIT 1"
+_BEHIND = "SELECT start_s FROM frame WHERE log_id = ? AND seq > ? AND start_s IS NOT NULL ORDER BY seq LIMIT 1"
+
+
+class SqlFrames:
+    """The `FrameSource` port; `series` are the derived tables beside the database."""
+
+    def __init__(self, path: Path, series: SqlSeries) -> None:
+        """Open the database at `path`; StoreError when it is missing, foreign, or newer than this citynode."""
+        self._path = path
+        self._series = series
+        self._engine = open_reader(path)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def frames(self, node_id: int, since_s: int, until_s: int) -> FrameRows:
+        """See `FrameSource.frames`."""
+        window = since_s - _LOOK_BACK_S, until_s
+        rows = self._all(_WINDOW, (node_id, *window))
+        dated = self._series.dated(node_id, *window)
+        if dated:
+            rows = sorted([*map(tuple, rows), *self._dated(dated)], key=lambda row: row[3])
+        return _columns(rows)
+
+    def numbered_frames(self, numbers: Sequence[int]) -> FrameRows:
+        """See `FrameSource.numbered_frames`."""
+        dated = self._series.dated_among(numbers)
+        found = {row[0]: row for row in self._by_number(numbers)}
+        rows = []
+        for number in numbers:
+            row = found[number]
+            if row[3] is None and number in dated:
+                start_s, unsure_s = dated[number]
+                row = (*row[:3], start_s, row[4], unsure_s)
+            rows.append(row)
+        return _columns(rows)
+
+    def page(self, after: int, limit: int) -> list[StoredRecord]:
+        """See `FrameSource.page`."""
+        rows = self._all(f"SELECT {_RECORD} FROM frame WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
+        return [StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows]
+
+    def record(self, log_id: int, seq: int) -> StoredRecord | None:
+        """See `FrameSource.record`."""
+        rows = self._all(f"SELECT {_RECORD} FROM frame WHERE log_id = ? AND seq = ?", (log_id, seq))
+        return next((StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows), None)
+
+    def neighbours(self, log_id: int, seq: int) -> tuple[int | None, int | None]:
+        """See `FrameSource.neighbours`."""
+        before, behind = (self._all(sql, (log_id, seq)) for sql in (_BEFORE, _BEHIND))
+        return (before[0][0] if before else None), (behind[0][0] if behind else None)
+
+    def events(self, node_id: int, kind: str) -> list[bytes]:
+        """See `FrameSource.events`."""
+        sql = "SELECT payload FROM event WHERE node_id = ? AND kind = ? ORDER BY id"
+        return [row[0] for row in self._all(sql, (node_id, kind))]
+
+    def node_ids(self) -> list[int]:
+        """See `FrameSource.node_ids`."""
+        return [row[0] for row in self._all("SELECT id FROM node ORDER BY id", ())]
+
+    def zones(self) -> dict[int, str]:
+        """See `FrameSource.zones`."""
+        return {row[0]: row[1] for row in self._all("SELECT id, zone FROM site", ())}
+
+    def decisions(self, after: int = 0) -> list[Decision]:
+        """See `FrameSource.decisions`."""
+        sql = "SELECT id, made_ms, actor, kind, document FROM decision WHERE id > ? ORDER BY id"
+        return [Decision(*row) for row in self._all(sql, (after,))]
+
+    def deployments(self) -> list[Deployment]:
+        """See `FrameSource.deployments`."""
+        sql = "SELECT node_id, site_id, since_s, until_s FROM deployment ORDER BY node_id, since_s"
+        return [Deployment(*row) for row in self._all(sql, ())]
+
+    def _dated(self, dated: list[tuple[int, int, int]]) -> Iterator[tuple[Any, ...]]:
+        when = {number: (start_s, unsure_s) for number, start_s, unsure_s in dated}
+        for row in self._by_number(list(when)):
+            start_s, unsure_s = when[row[0]]
+            yield (*row[:3], start_s, row[4], unsure_s)
+
+    def _by_number(self, numbers: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield rows of `frames` by commit number; a range where they follow each other, else some at a time."""
+        select = "SELECT number, node_id, log_id, start_s, payload, 0 FROM frame WHERE number "
+        if len(numbers) > 1 and max(numbers) - min(numbers) < 2 * len(numbers):
+            yield from map(tuple, self._all(select + "BETWEEN ? AND ?", (min(numbers), max(numbers))))
+            return
+        for at in range(0, len(numbers), _IN):
+            some = tuple(numbers[at : at + _IN])
+            yield from map(tuple, self._all(f"{select} IN ({','.join('?' * len(some))})", some))
+
+    def _all(self, sql: str, arguments: tuple[object, ...]) -> Sequence[Any]:
+        with self._connect() as connection:
+            return connection.exec_driver_sql(sql, arguments).fetchall()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+
+def _columns(rows: Sequence[Any]) -> FrameRows:
+    return FrameRows(*zip(*rows, strict=True)) if rows else FrameRows((), (), (), (), (), ())

@@ -1,0 +1,23 @@
+"""How an older database becomes one of today: the steps from each schema version to the next.
+
+An older database upgrades by itself when it is opened, in one transaction; a newer one is refused. Samples of the old
+ones lie in tests/history.
+"""
+
+from sqlalchemy import Connection
+
+MIGRATIONS = {
+    1: (
+        "ALTER TABLE site ADD COLUMN zone VARCHAR(64) NOT NULL DEFAULT 'Europe/Berlin'",
+        "CREATE TABLE decision (id INTEGER NOT NULL PRIMARY KEY, made_ms BIGINT NOT NULL, actor TEXT NOT NULL,"
+        " kind VARCHAR(16) NOT NULL, document TEXT NOT NULL)",
+    ),
+}
+
+
+def migrate(connection: Connection, found: int, wanted: int) -> None:
+    """Bring the tables from version `found` to `wanted`, within the caller's transaction."""
+    for version in range(found, wanted):
+        for statement in MIGRATIONS[version]:
+            connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("UPDATE schema_version SET version = ?", (wanted,))

@@ -1,0 +1,258 @@
+"""The derived tables, in `series.db` beside the database: observation numbers, dates found afterwards, roll-ups.
+
+A database of its own, because its writer must not make ingest wait, nor look as if somebody had changed its tables.
+Everything in it can be made again from the frames, except for one promise: a number that was given names the same
+observation for ever. So the blocks stay when the rest is rebuilt, and belong into a backup. A missing file is made.
+
+Blocks, frames and chunks are columns packed into a few bytes (`series.packing`); no row stands for one observation.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.pool import QueuePool
+
+from device_manager.adapters.store_engine import new_engine, translated
+from device_manager.errors import StoreError
+from device_manager.series import chunks
+from device_manager.series.chunks import Chunk, ChunkKey
+from device_manager.series.dating import BootTime
+from device_manager.series.epochs import Channel
+from device_manager.series.numbering import PERIODS, Block
+from device_manager.series.store import Progress, Waiting
+
+VERSION = 1
+_IN = 500
+_SCHEMA = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE progress (record INTEGER NOT NULL, decision INTEGER NOT NULL, observation INTEGER NOT NULL);
+CREATE TABLE waiting (number INTEGER PRIMARY KEY, node_id INTEGER NOT NULL, log_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL, boot INTEGER NOT NULL, uptime_s INTEGER NOT NULL, span_s INTEGER NOT NULL,
+    received_s INTEGER NOT NULL);
+CREATE TABLE dated (number INTEGER PRIMARY KEY, node_id INTEGER NOT NULL, start_s INTEGER NOT NULL,
+    unsure_s INTEGER NOT NULL);
+CREATE INDEX dated_start ON dated (node_id, start_s);
+CREATE TABLE block (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, form TEXT NOT NULL, what TEXT NOT NULL,
+    cause TEXT NOT NULL, decision INTEGER NOT NULL, node_id INTEGER NOT NULL, low INTEGER NOT NULL,
+    high INTEGER NOT NULL, old_low INTEGER NOT NULL, old_high INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX block_frames ON block (node_id, high, low);
+CREATE INDEX block_old ON block (old_high, old_low) WHERE old_high > 0;
+CREATE TABLE newest (node_id INTEGER PRIMARY KEY, end_s INTEGER NOT NULL);
+CREATE TABLE layout (id INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, site_id INTEGER NOT NULL, period INTEGER NOT NULL,
+    first_s INTEGER NOT NULL, node_id INTEGER NOT NULL, layout_id INTEGER NOT NULL REFERENCES layout (id),
+    body BLOB NOT NULL, UNIQUE (site_id, period, first_s, node_id));
+INSERT INTO progress VALUES (0, 0, 0);
+"""
+_BLOCK = "first, count, form, what, cause, decision, node_id, low, high, old_low, old_high, body"
+_CHUNK = (
+    "SELECT node_id, site_id, period, first_s, layout.document, body FROM chunk JOIN layout"
+    " ON layout.id = layout_id WHERE "
+)
+
+
+def path_beside(database: Path) -> Path:
+    """Return where the derived tables of a database lie."""
+    return database.with_name("series.db")
+
+
+class SqlSeries:
+    """The `SeriesStore` port. One process writes at a time; any number read."""
+
+    def __init__(self, database: Path) -> None:
+        """Open or make the derived tables beside `database`; StoreError when they are of another version."""
+        self._path = path_beside(database)
+        with translated(self._path):
+            if not self._path.exists():
+                _create(self._path)
+            self._engine = new_engine(self._path, "rw", "BEGIN", QueuePool)
+            with self._connect() as connection:
+                found = connection.exec_driver_sql("SELECT version FROM schema_version").scalar()
+        if found != VERSION:
+            todo = "use the citynode that wrote it, or newer"
+            raise StoreError(expected=f"version {VERSION} of {self._path}", got=f"version {found}", todo=todo)
+        self._writer: Engine = new_engine(self._path, "rw", "BEGIN IMMEDIATE", QueuePool)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator["SqlSeriesStep"]:
+        """See `SeriesStore.begin`."""
+        with translated(self._path), self._writer.begin() as connection:
+            yield SqlSeriesStep(connection)
+
+    def progress(self) -> Progress:
+        """See `SeriesReader.progress`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).progress()
+
+    def blocks(self, node_id: int, low: int, high: int) -> list[Block]:
+        """See `SeriesReader.blocks`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).blocks(node_id, low, high)
+
+    def blocks_after(self, number: int, limit: int) -> list[Block]:
+        """See `SeriesReader.blocks_after`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).blocks_after(number, limit)
+
+    def replacing(self, low: int, high: int) -> list[Block]:
+        """See `SeriesReader.replacing`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).replacing(low, high)
+
+    def chunks(self, site_id: int, period: str, since_s: int, until_s: int) -> list[tuple[ChunkKey, Chunk]]:
+        """See `SeriesReader.chunks`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).chunks(site_id, period, since_s, until_s)
+
+    def chunk(self, key: ChunkKey) -> Chunk | None:
+        """See `SeriesReader.chunk`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).chunk(key)
+
+    def dated(self, node_id: int, after_s: int, until_s: int) -> list[tuple[int, int, int]]:
+        """Return (commit number, begin, unsure_s) of a node's frames that were dated afterwards."""
+        sql = "SELECT number, start_s, unsure_s FROM dated WHERE node_id = ? AND start_s > ? AND start_s < ?"
+        with self._connect() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.exec_driver_sql(sql, (node_id, after_s, until_s))]
+
+    def dated_among(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return (begin, unsure_s) by commit number of those frames that were dated afterwards."""
+        if not numbers:
+            return {}
+        sql = "SELECT number, start_s, unsure_s FROM dated WHERE number BETWEEN ? AND ?"
+        with self._connect() as connection:
+            rows = connection.exec_driver_sql(sql, (min(numbers), max(numbers)))
+            return {row[0]: (row[1], row[2]) for row in rows}
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+
+def _create(path: Path) -> None:
+    engine = new_engine(path, "rwc", "BEGIN IMMEDIATE", QueuePool)
+    with engine.begin() as connection:
+        if not connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar():
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("INSERT INTO schema_version VALUES (?)", (VERSION,))
+    engine.dispose()
+    path.chmod(0o600)
+
+
+class SqlSeriesStep:
+    """The `SeriesStep` port on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._run = connection.exec_driver_sql
+
+    def progress(self) -> Progress:
+        """See `SeriesReader.progress`."""
+        return Progress(*self._run("SELECT record, decision, observation FROM progress").one())
+
+    def blocks(self, node_id: int, low: int, high: int) -> list[Block]:
+        """See `SeriesReader.blocks`."""
+        sql = f"SELECT {_BLOCK} FROM block WHERE node_id IN (0, ?) AND high >= ? AND low <= ? ORDER BY first"
+        return [Block(*row) for row in self._run(sql, (node_id, low, high)) if row[2] != "rollups"]
+
+    def blocks_after(self, number: int, limit: int) -> list[Block]:
+        """See `SeriesReader.blocks_after`."""
+        sql = (
+            f"SELECT {_BLOCK} FROM block WHERE first >= coalesce((SELECT max(first) FROM block WHERE first <= ?), 0)"
+            " AND first + count > ? ORDER BY first LIMIT ?"
+        )
+        return [Block(*row) for row in self._run(sql, (number + 1, number + 1, limit))]
+
+    def replacing(self, low: int, high: int) -> list[Block]:
+        """See `SeriesReader.replacing`."""
+        sql = f"SELECT {_BLOCK} FROM block WHERE old_high > 0 AND old_high >= ? AND old_low <= ? ORDER BY first"
+        return [Block(*row) for row in self._run(sql, (low, high))]
+
+    def chunks(self, site_id: int, period: str, since_s: int, until_s: int) -> list[tuple[ChunkKey, Chunk]]:
+        """See `SeriesReader.chunks`."""
+        sql = _CHUNK + "site_id = ? AND period = ? AND first_s > ? AND first_s < ? ORDER BY first_s, node_id"
+        arguments = (site_id, PERIODS.index(period), since_s - chunks.SPANS_S[period], until_s)
+        return [_chunk(row) for row in self._run(sql, arguments)]
+
+    def chunk(self, key: ChunkKey) -> Chunk | None:
+        """See `SeriesReader.chunk`."""
+        sql = _CHUNK + "site_id = ? AND period = ? AND first_s = ? AND node_id = ?"
+        arguments = (key.site_id, PERIODS.index(key.period), key.first_s, key.node_id)
+        row = self._run(sql, arguments).one_or_none()
+        return _chunk(row)[1] if row else None
+
+    def newest_s(self, node_id: int) -> int | None:
+        """See `SeriesStep.newest_s`."""
+        found: int | None = self._run("SELECT end_s FROM newest WHERE node_id = ?", (node_id,)).scalar()
+        return found
+
+    def waiting(self) -> list[Waiting]:
+        """See `SeriesStep.waiting`."""
+        return [Waiting(*row) for row in self._run("SELECT * FROM waiting ORDER BY number")]
+
+    def last_block(self) -> Block | None:
+        """See `SeriesStep.last_block`."""
+        row = self._run(f"SELECT {_BLOCK} FROM block ORDER BY first DESC LIMIT 1").one_or_none()
+        return Block(*row) if row else None
+
+    def put_block(self, block: Block) -> None:
+        """See `SeriesStep.put_block`."""
+        self._run(f"REPLACE INTO block ({_BLOCK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tuple(block))
+
+    def put_chunk(self, key: ChunkKey, chunk: Chunk) -> None:
+        """See `SeriesStep.put_chunk`."""
+        self.put_encoded(key, chunk.channels, chunks.encode(chunk))
+
+    def put_encoded(self, key: ChunkKey, channels: Sequence[Channel], body: bytes) -> None:
+        """Write a chunk that was encoded elsewhere."""
+        document = json.dumps(channels, separators=(",", ":"))
+        self._run("INSERT OR IGNORE INTO layout (document) VALUES (?)", (document,))
+        sql = (
+            "INSERT INTO chunk (site_id, period, first_s, node_id, layout_id, body)"
+            " VALUES (?, ?, ?, ?, (SELECT id FROM layout WHERE document = ?), ?)"
+            " ON CONFLICT (site_id, period, first_s, node_id)"
+            " DO UPDATE SET layout_id = excluded.layout_id, body = excluded.body"
+        )
+        self._run(sql, (key.site_id, PERIODS.index(key.period), key.first_s, key.node_id, document, body))
+
+    def put_newest(self, node_id: int, end_s: int) -> None:
+        """See `SeriesStep.put_newest`."""
+        self._run("REPLACE INTO newest (node_id, end_s) VALUES (?, ?)", (node_id, end_s))
+
+    def wait(self, rows: Iterable[Waiting]) -> None:
+        """See `SeriesStep.wait`."""
+        self._many("REPLACE INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def date(self, node_id: int, boot: BootTime, rows: Iterable[Waiting]) -> None:
+        """See `SeriesStep.date`."""
+        found = [(row.number, node_id, boot.start_s + row.uptime_s, boot.unsure_s) for row in rows]
+        self._many("REPLACE INTO dated (number, node_id, start_s, unsure_s) VALUES (?, ?, ?, ?)", found)
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """See `SeriesStep.release`."""
+        self._many("DELETE FROM waiting WHERE number = ?", [(number,) for number in numbers])
+
+    def put_progress(self, progress: Progress) -> None:
+        """See `SeriesStep.put_progress`."""
+        self._run("UPDATE progress SET record = ?, decision = ?, observation = ?", tuple(progress))
+
+    def _many(self, sql: str, rows: Iterable[Any]) -> None:
+        found = [tuple(row) for row in rows]
+        if found:
+            self._run(sql, found)
+
+
+def _chunk(row: Any) -> tuple[ChunkKey, Chunk]:
+    node_id, site_id, period, first_s, document, body = row
+    channels = tuple(Channel(*fields) for fields in json.loads(document))
+    return ChunkKey(node_id, site_id, PERIODS[period], first_s), chunks.decode(body, channels)

@@ -1,0 +1,125 @@
+"""Roll-ups of one node from some time on, made from its frames: what the store's chunks should hold."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from device_manager.series.calendar import DEFAULT_ZONE, PERIODS, edges, zone
+from device_manager.series.channels import Key
+from device_manager.series.chunks import SPANS_S, Chunk, ChunkKey, merge, split
+from device_manager.series.decisions import State
+from device_manager.series.deployments import NO_SITE, Deployments
+from device_manager.series.epochs import Channel, Epochs
+from device_manager.series.lineup import Reading, line_up
+from device_manager.series.rollups import RollUp, counted, kind_of, rolled
+from device_manager.series.store import FrameRows, FrameSource
+
+_BACK_S = (0, 32 * 86_400, 1 << 40)  # how far to look back for the total before, more and more
+_EVER_S = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stays the same for all nodes of one pass."""
+
+    source: FrameSource
+    epochs: Epochs
+    loads: Callable[[bytes], object]
+    deployments: Deployments
+    zones: Mapping[int, str]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """Chunks of one node as they should be within each window; `windows` by (site, period)."""
+
+    node_id: int
+    newest_s: int
+    windows: dict[tuple[int, str], tuple[int, int]]
+    chunks: dict[ChunkKey, Chunk]
+
+
+def roll_node(context: Context, node_id: int, since_s: int) -> Rolled | None:
+    """Return the roll-ups of a node whose intervals touch or follow `since_s`; None when it has no reading then."""
+    readings = _readings(context, node_id, since_s)
+    if not readings:
+        return None
+    newest_s = max(int(r.line.end_s.max()) for r in readings.values())
+    first_s = max(since_s, min(int(r.line.start_s[0]) for r in readings.values()))
+    ready = {key: _counted(reading) for key, reading in readings.items()}
+    made = Rolled(node_id, newest_s, {}, {})
+    sites = np.unique(np.concatenate([r.site_id for r in ready.values()]))
+    for site_id in sites[sites != NO_SITE].tolist():
+        _roll_site(context, made, ready, site_id, first_s)
+    return made
+
+
+def _readings(context: Context, node_id: int, since_s: int) -> dict[Key, Reading]:
+    """Read from the local day of `since_s` on, and from far enough before that every total has its predecessor."""
+    begin_s = since_s - 2 * PERIODS["1d"]
+    found: dict[Key, Reading] = {}
+    for back_s in _BACK_S:
+        rows = context.source.frames(node_id, max(0, begin_s - back_s), _EVER_S)
+        found = _lined_up(context, node_id, rows)
+        if begin_s - back_s <= 0 or not any(_lacks_total(key, r, begin_s) for key, r in found.items()):
+            break
+    return found
+
+
+def _lined_up(context: Context, node_id: int, rows: FrameRows) -> dict[Key, Reading]:
+    c = context
+    return line_up(node_id, rows, c.epochs, c.loads, c.deployments, c.state)
+
+
+def _lacks_total(key: Key, reading: Reading, begin_s: int) -> bool:
+    before = reading.line.value[: np.searchsorted(reading.line.start_s, begin_s + PERIODS["1d"])]
+    return kind_of(key.quantity) == "total" and bool(np.isnan(before).all())
+
+
+def _counted(reading: Reading) -> Reading:
+    if kind_of(reading.line.channel.quantity) != "total":
+        return reading
+    line = counted(reading.best())
+    return replace(reading, line=line, corrected=line.value)
+
+
+def _roll_site(context: Context, made: Rolled, ready: Mapping[Key, Reading], site_id: int, first_s: int) -> None:
+    where = zone(context.zones.get(site_id, DEFAULT_ZONE))
+    for period in PERIODS:
+        borders = edges(period, first_s, made.newest_s, where)
+        borders = borders[borders <= made.newest_s]
+        if len(borders) < 2:
+            continue
+        made.windows[site_id, period] = int(borders[0]), int(borders[-1])
+        rows: dict[Key, RollUp] = {}
+        channels: dict[Key, Channel] = {}
+        for key, reading in ready.items():
+            at_site = reading.site_id == site_id
+            line = reading.best()
+            rows[key] = rolled(line if at_site.all() else line.where(at_site), borders)
+            channels[key] = reading.line.channel
+        for first, chunk in split(period, rows, channels).items():
+            made.chunks[ChunkKey(made.node_id, site_id, period, first)] = chunk
+
+
+def keys_within(made: Rolled) -> list[ChunkKey]:
+    """Return the keys of all chunks that the windows touch, in the order in which their cells are numbered."""
+    keys = set(made.chunks)
+    for (site_id, period), (since_s, until_s) in made.windows.items():
+        span_s = SPANS_S[period]
+        for first_s in range(since_s // span_s * span_s, until_s, span_s):
+            keys.add(ChunkKey(made.node_id, site_id, period, first_s))
+    return sorted(keys)
+
+
+def changes(
+    made: Rolled, key: ChunkKey, old: Chunk | None
+) -> tuple[Chunk, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]] | None:
+    """Return a chunk as it should be and which of its cells differ from `old`; None when none does."""
+    new = made.chunks.get(key)
+    if old is None and new is None:
+        return None
+    merged, differ = merge(old, new, *made.windows[key.site_id, key.period])
+    return (merged, differ) if differ.any() else None
