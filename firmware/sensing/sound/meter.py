@@ -8,8 +8,8 @@ Level = 10 lg(mean square) + offset. A sensitivity of -26 dBFS means that 94 dB 
 full-scale sine, whose mean square is half of full scale's: offset = 94 + 26 + 3.01 - 20 lg(2**19), for 20-bit samples.
 
 Sample gaps: an overflow of the DMA is silent, so milliseconds of samples are counted against ticks. The difference
-jumps about as DMA and scheduler please; its least value of a second only grows when samples were lost. Lost time is
-not measured time: it is in no mean, and the second is flagged.
+jumps about as DMA and scheduler please; its least value over 160 ms only grows when samples were lost. Lost time is
+not measured time: it is in no mean. The second is flagged; a loss in its last 0.3 s flags the next one.
 """
 
 import math
@@ -34,6 +34,7 @@ SHORT_BLOCKS = 25  # 1/8 s
 SHORTS_MAX = 12  # a second that was taken late has more than eight
 BLOCKS_MAX = 400  # 2 s untaken: the sums begin anew, so that they stay in two words
 GAP_MS = 10  # lost samples that are noticed; also what a clock may drift in ten seconds
+WINDOW_BLOCKS = 32  # over which the least lag is sought
 DRIFT_MS = 1  # growth of the least lag in a second that is drift
 FAST_MS, SLOW_MS = 125, 1000
 UNDER_RANGE_ABOVE_NOISE = 60  # 0.1 dB: up to 6 dB above its own noise a microphone reads 1 dB too high or more
@@ -79,7 +80,8 @@ class Meter:
         self._settle = SETTLE_BLOCKS
         self._fed_at = None
         self._lag_ms = 0
-        self._base_ms = None
+        self._base_ms = self._least_ms = self._window_ms = None
+        self._window_blocks = 0
         self._clear()
 
     def feed(self, slots: object, ticks_ms: int) -> None:
@@ -114,11 +116,14 @@ class Meter:
         s[kernels.SHORT_BLOCKS] = s[kernels.SHORT_LOW] = s[kernels.SHORT_HIGH] = 0
 
     def _count(self, blocks: int, ticks_ms: int) -> None:
-        """Keep the lag of the samples behind the ticks, and its least value."""
+        """Keep the lag of the samples behind the ticks, and its least value over the last whole window."""
         if self._fed_at is not None:
             self._lag_ms += ticks_diff(ticks_ms, self._fed_at) - BLOCK_MS * blocks
-            if self._least_ms is None or self._lag_ms < self._least_ms:
-                self._least_ms = self._lag_ms
+            if self._window_ms is None or self._lag_ms < self._window_ms:
+                self._window_ms = self._lag_ms
+            self._window_blocks += blocks
+            if self._window_blocks >= WINDOW_BLOCKS:
+                self._least_ms, self._window_ms, self._window_blocks = self._window_ms, None, 0
         self._fed_at = ticks_ms
 
     def take(self) -> bool:
@@ -168,7 +173,6 @@ class Meter:
             s[i + kernels.SMALLEST] = _MOST_KEY
         self._count_shorts = 0
         self._overloaded = False
-        self._least_ms = None
 
     def level_cdb(self, energy: float, blocks: int) -> float:
         """The level in 0.01 dB of an energy summed over that many blocks."""
