@@ -23,7 +23,8 @@ from firmware.sensing.drivers import open_driver
 from firmware.sensing.record import Record
 from firmware.sensing.sampler import Sampler
 from firmware.sensing.sensor import Sensor
-from firmware.wire import frame, messages, records
+from firmware.wire import messages, records
+from firmware.wire.batch import Batch, bytes_for, capacity_for
 from firmware.wire.quantities import QUANTITIES
 
 CRASH_FILE = "crash.txt"
@@ -44,13 +45,13 @@ class Recorder:
     that every frame that survives can be read.
     """
 
-    def __init__(self, outbox: Outbox, describe, batch: frame.Batch) -> None:
+    def __init__(self, outbox: Outbox, describe, batch: Batch) -> None:
         self._outbox = outbox
         self._describe = describe
-        self._buf = bytearray(frame.bytes_for(batch.channels, batch.capacity))
+        self._buf = bytearray(bytes_for(batch.channels, batch.capacity))
         self._announce()
 
-    def keep(self, batch: frame.Batch) -> None:
+    def keep(self, batch: Batch) -> None:
         """Append a closed batch."""
         length = batch.encode_into(self._buf, self._outbox.log, self._outbox.head, self._epoch)
         self._outbox.append(FRAME, self._buf, length)
@@ -120,11 +121,11 @@ class Node:
         record = Record(sensors)
         channels = len(record.names)
         records = min(settings["frame_records"], max(1, settings["frame_s"] // settings["record_s"]))
-        batch = frame.Batch(channels, min(records, frame.capacity_for(channels)))
+        batch = Batch(channels, min(records, capacity_for(channels)))
         self._recorder = Recorder(self._outbox, lambda: _describe(settings, record.names), batch)
         self._sampler = Sampler(sensors, record, self._clock, batch, settings["record_s"], self.boot, self._keep)
 
-    def _keep(self, batch: frame.Batch) -> None:
+    def _keep(self, batch: Batch) -> None:
         self._recorder.keep(batch)
         self._link.notify()
 

@@ -16,7 +16,7 @@ calibration needs no counter of its own.
 """
 
 from firmware.wire import VERSION, WireError, cbor
-from firmware.wire.frame import MAX_BYTES, MAX_CHANNELS
+from firmware.wire.batch import MAX_BYTES, MAX_CHANNELS
 from firmware.wire.messages import check_fields, pack_fields
 from firmware.wire.shapes import is_uint, shape
 

@@ -24,7 +24,7 @@ from array import array
 from firmware.sensing.drivers import SensorError
 from firmware.sensing.footfall.line import LineCounter
 from firmware.wire import quality
-from firmware.wire.frame import TOTAL_MODULUS
+from firmware.wire.batch import TOTAL_MODULUS
 
 BAUD, RX_BYTES = 256000, 2048
 FRAME_BYTES, FRAME_MS = 30, 90
@@ -181,7 +181,7 @@ class Ld2450:
             for i in range(length):
                 if frames.push(self._chunk[i]):
                     good += 1
-                    counter.step(frames.count, frames.xs, frames.ys, FRAME_MS)
+                    counter.step(frames.count, frames.xs, frames.ys, frames.speeds, FRAME_MS)
         return good
 
     def _drain(self) -> None:

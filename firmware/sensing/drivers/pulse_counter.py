@@ -6,7 +6,7 @@ frame's modulus, from 0 at every start of the node: the manager takes difference
 clamped, because that would hide drift.
 """
 
-from firmware.wire.frame import TOTAL_MODULUS
+from firmware.wire.batch import TOTAL_MODULUS
 
 
 def open(row: dict, buses):

@@ -20,7 +20,7 @@ from firmware.sensing.drivers import SensorError
 from firmware.sensing.footfall.path import PathCounter
 from firmware.sensing.footfall.view import View
 from firmware.wire import quality
-from firmware.wire.frame import TOTAL_MODULUS
+from firmware.wire.batch import TOTAL_MODULUS
 
 ADDRESS = 0x29
 MODEL = 0xEACC
