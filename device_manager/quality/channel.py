@@ -41,9 +41,7 @@ class Channel:
             lengths = f"{len(self.start_s)} times, {len(self.value)} values, {len(flags)} flags"
             raise ValueError(f"expected columns of equal length, got {lengths}")
         if np.any(np.diff(self.start_s) <= 0):
-            raise ValueError(
-                f"expected rising times in {self.name}, got equal or falling ones: sort and join them first"
-            )
+            raise ValueError(f"expected rising times in {self.name}, got equal or falling ones: sort and join them")
         object.__setattr__(self, "flags", flags)
         if not self.interval_s:
             object.__setattr__(self, "interval_s", _usual_interval(self.start_s))

@@ -11,13 +11,16 @@ from device_manager.quality.finding import Finding
 from device_manager.quality.limits import LIMITS, NO_LIMITS, Limits
 from device_manager.quality.neighbours import disagreement, drift, floor_drift
 from device_manager.quality.pattern import patterns
-from device_manager.quality.presence import outages, shared_outages, thin_days
+from device_manager.quality.presence import node_outages, shared_outages, thin_days
 from device_manager.quality.spikes import jumps, spiky
 from device_manager.quality.values import flat_days, orders, out_of_range, ranges, standing
 from device_manager.quality.warm_up import warm_ups
 from device_manager.series.derived.footfall import people
 from device_manager.series.derived.local_time import local_seconds
+from firmware.wire import quality as flags
 from firmware.wire.quantities import QUANTITIES
+
+NO_MEASUREMENT = flags.WARM_UP | flags.OUT_OF_RANGE | flags.STUCK | flags.FAULT | flags.MAINTENANCE
 
 
 def check(
@@ -35,6 +38,8 @@ def check(
     """
     series = [_counted(channel) for channel in channels]
     found = shared_outages(series)
+    for node in sorted({channel.node for channel in series}):
+        found += node_outages([channel for channel in series if channel.node == node])
     for channel in series:
         found += _alone(channel, series, limits.get(channel.quantity, NO_LIMITS), zone)
     found += _ordered(series)
@@ -66,12 +71,18 @@ def _unit(quantity: str) -> str:
 def _alone(channel: Channel, series: Sequence[Channel], limits: Limits, zone: str) -> list[Finding]:
     """Return what one channel shows by itself; what is out of range is left out of the other rules."""
     unit, local_s = _unit(channel.quantity), local_seconds(channel.start_s, zone)
-    found = outages(channel) + thin_days(channel) + ranges(channel, limits, unit)
-    sane = channel.without(out_of_range(channel, limits))
+    judged = _unflagged(channel)
+    found = thin_days(channel) + ranges(judged, limits, unit)
+    sane = judged.without(out_of_range(judged, limits))
     found += standing(sane, limits, unit, _temperature_of(channel, series))
     found += flat_days(sane, limits, unit) + jumps(sane, limits, unit) + spiky(sane, limits, unit)
     found += floor_drift(sane, limits) + warm_ups(sane, limits, unit) + patterns(sane, limits, local_s, unit)
     return found + (switched_off(sane, local_s) if _kind(channel.quantity) == "total" else [])
+
+
+def _unflagged(channel: Channel) -> Channel:
+    """Return the channel without what the node itself says is no measurement: that is known already."""
+    return channel.without((channel.flags & NO_MEASUREMENT) != 0)
 
 
 def _temperature_of(channel: Channel, series: Sequence[Channel]) -> Channel | None:
@@ -96,7 +107,7 @@ def _together(
     found = []
     for channel in series:
         allowed = limits.get(channel.quantity, NO_LIMITS)
-        sane, unit = channel.without(out_of_range(channel, allowed)), _unit(channel.quantity)
+        sane, unit = _unflagged(channel.without(out_of_range(channel, allowed))), _unit(channel.quantity)
         others = [one for one in series if one.quantity == channel.quantity and one.node != channel.node]
         near = others if neighbours is None else [one for one in others if one.node in neighbours.get(channel.node, ())]
         found += drift(sane, near, allowed, unit)

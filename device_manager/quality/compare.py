@@ -23,7 +23,7 @@ import numpy as np
 from device_manager.quality.channel import DAY_S, HOUR_S, Channel, Floats, Ints
 from device_manager.quality.limits import LIMITS, NO_LIMITS, Limits
 from device_manager.quality.neighbours import difference_to
-from device_manager.quality.runs import hourly_medians
+from device_manager.quality.runs import course, hourly_medians
 from device_manager.quality.statistics import LEVEL, median_bounds, share_bounds
 
 Verdict = Literal["good", "bad", "unknown"]
@@ -223,9 +223,7 @@ def _level(past: Channel, now: Channel, limits: Limits) -> Comparison:
     hours, after = hourly_medians(now)
     if counted:
         was, after = np.log(was + PEOPLE_OFFSET), np.log(after + PEOPLE_OFFSET)
-    usual = np.array(
-        [np.median(was[past_hours % 24 == h]) if np.any(past_hours % 24 == h) else np.nan for h in range(24)]
-    )
+    usual = course(past_hours % 24, was)
     away_then, away_now = was - usual[past_hours % 24], after - usual[hours % 24]
     limit = float(np.log(PEOPLE_RATIO)) if counted else limits.drift_abs or 0.0
     return _moved(now.name, "level", away_then, away_now[~np.isnan(away_now)], limit)

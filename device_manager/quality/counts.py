@@ -4,7 +4,7 @@ import numpy as np
 
 from device_manager.quality.channel import HOUR_S, Bools, Channel, Floats, Ints
 from device_manager.quality.finding import Finding
-from device_manager.quality.runs import runs
+from device_manager.quality.runs import grouped_percentiles, runs
 from device_manager.quality.statistics import nobody_by_chance
 
 WEEK_H = 168
@@ -52,8 +52,11 @@ def switched_off(channel: Channel, local_s: Ints) -> list[Finding]:
 
 
 def _usual(hour_of_week: Ints, people: Floats) -> Floats:
-    medians = np.array([np.nanmedian(people[hour_of_week == hour]) for hour in range(WEEK_H)])
-    usual: Floats = medians[hour_of_week]
+    known = ~np.isnan(people)
+    hours, medians = grouped_percentiles(hour_of_week[known], people[known], 50.0)
+    week = np.zeros(WEEK_H)
+    week[hours] = medians
+    usual: Floats = week[hour_of_week]
     return usual
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from device_manager.quality.channel import DAY_S, Channel, Floats, Ints
 from device_manager.quality.finding import Finding, merged
 from device_manager.quality.limits import Limits
-from device_manager.quality.runs import daily_percentiles, hourly_medians
+from device_manager.quality.runs import daily_percentiles, grouped_percentiles, hourly_medians
 
 HOURS_OF_DAY = 12
 """A day's median needs half of its hours."""
@@ -32,8 +32,9 @@ def disagreement(one: Channel, other: Channel, limits: Limits, unit: str) -> lis
     """Return runs of days on which two sensors side by side differ by more than both may, by the median of a day."""
     if limits.pair_abs is None:
         return []
-    hours, of_one, of_other = np.intersect1d(*(hourly_medians(c)[0] for c in (one, other)), return_indices=True)
-    a, b = hourly_medians(one)[1][of_one], hourly_medians(other)[1][of_other]
+    (hours_a, a), (hours_b, b) = hourly_medians(one), hourly_medians(other)
+    hours, of_a, of_b = np.intersect1d(hours_a, hours_b, return_indices=True)
+    a, b = a[of_a], b[of_b]
     days, difference = _daily(hours, a - b)
     allowed = limits.pair_abs + limits.pair_rel * np.abs(_daily(hours, (a + b) / 2)[1])
     found = [
@@ -51,8 +52,8 @@ def _pair(one: Channel, other: Channel, day: int, difference: float, limit: floa
 
 def _daily(hours: Ints, values: Floats) -> tuple[Ints, Floats]:
     """Return (day, median) for each day with enough hours."""
-    days, first, count = np.unique(hours // 24, return_index=True, return_counts=True)
-    medians = np.array([np.median(part) for part in np.split(values, first[1:])]) if len(days) else np.zeros(0)
+    days, count = np.unique(hours // 24, return_counts=True)
+    medians = grouped_percentiles(hours // 24, values, 50.0)[1]
     enough = count >= HOURS_OF_DAY
     return days[enough], medians[enough]
 

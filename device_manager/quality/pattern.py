@@ -9,6 +9,7 @@ import numpy as np
 from device_manager.quality.channel import DAY_S, HOUR_S, Channel, Floats, Ints
 from device_manager.quality.finding import Finding, merged
 from device_manager.quality.limits import Limits
+from device_manager.quality.runs import course
 
 WINDOW_DAYS = 7
 NIGHT, DAY = (1, 5), (9, 18)
@@ -32,30 +33,24 @@ def patterns(channel: Channel, limits: Limits, local_s: Ints, unit: str) -> list
     for first in range(int(days[0]), int(days[-1]) - WINDOW_DAYS + 2, WINDOW_DAYS):
         week = (days >= first) & (days < first + WINDOW_DAYS)
         past = (days >= first - PAST_DAYS) & (days < first)
-        course = _course(hours[week], values[week])
-        found += _night(channel, first, course, unit) + _shifted(
-            channel, first, course, _course(hours[past], values[past])
-        )
+        day = course(hours[week], values[week])
+        found += _night(channel, first, day, unit)
+        found += _shifted(channel, first, day, course(hours[past], values[past]))
     return merged(found, WINDOW_DAYS * DAY_S)
 
 
-def _course(hours: Ints, values: Floats) -> Floats:
-    """Return the median of each of the 24 hours, NaN where an hour has no value."""
-    return np.array([np.median(values[hours == hour]) if np.any(hours == hour) else np.nan for hour in range(24)])
-
-
-def _night(channel: Channel, first_day: int, course: Floats, unit: str) -> list[Finding]:
-    night, day = float(np.median(course[slice(*NIGHT)])), float(np.median(course[slice(*DAY)]))
+def _night(channel: Channel, first_day: int, hours: Floats, unit: str) -> list[Finding]:
+    night, day = float(np.median(hours[slice(*NIGHT)])), float(np.median(hours[slice(*DAY)]))
     if not night > day:  # also when an hour is missing
         return []
     text = f"{channel.name}: a week with {night:.3g} {unit} at night and {day:.3g} {unit} by day"
     return [_finding(channel, first_day, night, day, unit, text)]
 
 
-def _shifted(channel: Channel, first_day: int, course: Floats, past: Floats) -> list[Finding]:
-    if np.isnan(course).any() or np.isnan(past).any() or np.ptp(course) == 0 or np.ptp(past) == 0:
+def _shifted(channel: Channel, first_day: int, week: Floats, past: Floats) -> list[Finding]:
+    if np.isnan(week).any() or np.isnan(past).any() or np.ptp(week) == 0 or np.ptp(past) == 0:
         return []
-    fits = np.array([np.corrcoef(np.roll(course, -shift), past)[0, 1] for shift in range(24)])
+    fits = np.array([np.corrcoef(np.roll(week, -shift), past)[0, 1] for shift in range(24)])
     best = int(np.argmax(fits))
     shift_h = best - 24 if best > 12 else best
     if abs(shift_h) < SHIFT_H or fits[best] < FITS or fits[0] > FITS_NOT:

@@ -15,12 +15,25 @@ OUTAGE_S = HOUR_S
 """Shorter gaps are counted by the day: losing a record here and there is what radio does."""
 
 LEAST_PRESENCE = 0.9
-"""A roll-up of the directive's kind needs 75 to 90 % of its values (Decision 2011/850/EU: 75 % an hour, 90 % a year)."""
+"""Decision 2011/850/EU asks for 75 % of an hour and 90 % of a year; a node that loses more has a radio problem."""
 
 SHARED_NODES = 3
 SHARED_INTERVALS = 4
 """A gap of four intervals in every one of three and more nodes at once: by chance less than once in a century when each
 loses one such gap a week (3 nodes: (4 x 150 s / week)^2 a gap)."""
+
+
+def node_outages(channels: Sequence[Channel]) -> list[Finding]:
+    """Return the outages of a node: those of all its channels at once under its name, others under the channel's."""
+    times = np.unique(np.concatenate([channel.start_s[channel.present] for channel in channels]))
+    slowest = max(channel.interval_s for channel in channels)
+    whole = outages(Channel(channels[0].node, "", times, np.zeros(len(times)), interval_s=slowest))
+    single = [one for channel in channels for one in outages(channel)] if len(channels) > 1 else []
+    return whole + [one for one in single if not _within(one, whole, 2 * slowest)]
+
+
+def _within(one: Finding, whole: list[Finding], slack_s: float) -> bool:
+    return any(w.start_s - slack_s <= one.start_s and one.end_s <= w.end_s + slack_s for w in whole)
 
 
 def outages(channel: Channel) -> list[Finding]:
@@ -47,20 +60,19 @@ def thin_days(channel: Channel) -> list[Finding]:
     times = channel.start_s[channel.present]
     if len(times) < 2:
         return []
-    first_day = int(times[0]) // DAY_S
+    silent, first_day = outages(channel), int(times[0]) // DAY_S
     found = []
-    for day in range(first_day, int(times[-1]) // DAY_S + 1):
-        got = np.count_nonzero((times >= day * DAY_S) & (times < (day + 1) * DAY_S))
-        expected = round(_expected_s(channel, times, day) / channel.interval_s)
-        if expected > got and share_bounds(int(got), expected)[1] < LEAST_PRESENCE:
-            found.append(_thin(channel, day, int(got), expected))
+    for day, got in enumerate(np.bincount(times // DAY_S - first_day).tolist(), start=first_day):
+        expected = round(_expected_s(channel, times, day, silent) / channel.interval_s)
+        if got < LEAST_PRESENCE * expected and share_bounds(got, expected)[1] < LEAST_PRESENCE:
+            found.append(_thin(channel, day, got, expected))
     return [_summed(channel, one) for one in merged(found, 0)]
 
 
-def _expected_s(channel: Channel, times: Ints, day: int) -> float:
+def _expected_s(channel: Channel, times: Ints, day: int, silences: list[Finding]) -> float:
     """Return the seconds of a day that lie within the channel and in no outage."""
     start, end = max(day * DAY_S, int(times[0])), min((day + 1) * DAY_S, int(times[-1] + channel.interval_s))
-    silent = sum(max(0, min(end, one.end_s) - max(start, one.start_s)) for one in outages(channel))
+    silent = sum(max(0, min(end, one.end_s) - max(start, one.start_s)) for one in silences)
     return end - start - silent
 
 
@@ -71,7 +83,8 @@ def _thin(channel: Channel, day: int, got: int, expected: int) -> Finding:
 
 def _summed(channel: Channel, found: Finding) -> Finding:
     days = (found.end_s - found.start_s) // DAY_S
-    text = f"{channel.name}: {found.count} records lost in {days} days besides outages; {found.value:.0%} came on the worst"
+    worst = f"{found.value:.0%} came on the worst"
+    text = f"{channel.name}: {found.count} records lost in {days} days besides outages; {worst}"
     return Finding(
         found.channel, found.rule, found.start_s, found.end_s, found.value, found.limit, "1", found.count, text
     )
@@ -80,8 +93,7 @@ def _summed(channel: Channel, found: Finding) -> Finding:
 def shared_outages(channels: Sequence[Channel]) -> list[Finding]:
     """Return the times at which all nodes that were alive were silent together: a fault of the receiving side.
 
-    A node is alive at a moment if it sent within the day before and the day after and is not in an outage of its own
-    that began an hour and more earlier.
+    A node is alive if it sent within the hour before and the hour after; one in an outage of its own has no say.
     """
     nodes = _records_by_node(channels)
     if len(nodes) < SHARED_NODES:

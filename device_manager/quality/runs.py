@@ -46,6 +46,23 @@ def daily_percentiles(channel: Channel, percent: float, shift_s: int = 0) -> tup
 
 def _grouped(channel: Channel, length_s: int, percent: float, shift_s: int = 0) -> tuple[Ints, Floats]:
     kept = channel.present
-    keys, first = np.unique((channel.start_s[kept] - shift_s) // length_s, return_index=True)
-    parts = np.split(channel.value[kept], first[1:]) if len(keys) else []
-    return keys, np.array([np.percentile(part, percent) for part in parts], dtype=np.float64)
+    return grouped_percentiles((channel.start_s[kept] - shift_s) // length_s, channel.value[kept], percent)
+
+
+def grouped_percentiles(groups: Ints, values: Floats, percent: float) -> tuple[Ints, Floats]:
+    """Return (group, percentile of its values, between two values linearly) for each group that occurs."""
+    order = np.lexsort((values, groups))
+    keys, first, count = np.unique(groups[order], return_index=True, return_counts=True)
+    place = first + (count - 1) * percent / 100
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, first + count - 1)
+    ranked = values[order]
+    return keys, ranked[below] + (place - below) * (ranked[above] - ranked[below])
+
+
+def course(hours: Ints, values: Floats) -> Floats:
+    """Return the median of each of the 24 hours of a day, NaN where an hour has no value."""
+    known, medians = grouped_percentiles(hours, values, 50.0)
+    day = np.full(24, np.nan)
+    day[known] = medians
+    return day

@@ -12,21 +12,24 @@ from device_manager.quality.runs import clusters, equal_runs
 JOIN_S = DAY_S
 """Findings of one rule within a day of each other are one fault."""
 
-SAME_RECORDS = 10
-"""So many values out of range, all exactly equal, are no measurements: the sensor stands at an end of its scale."""
+SAME_RECORDS, SAME_SHARE = 10, 0.9
+"""So many values out of range, nearly all exactly equal, are no measurements: the sensor stands at an end of its
+scale; what is between are means over a minute in which it came or went."""
 
 EQUAL_RECORDS = 6
 LOWEST_STANDS_LONGER = 4.0
 
 VAPOUR_RATIO = 2.0
-"""Air that stays saturated while it warms must take up water: 7 % a kelvin. Twice the vapour within one run is more than
-fronts bring (10 K at 10 Cel); a wet or broken sensor does not care what the temperature does."""
+"""Air that stays saturated while it warms must take up water: 7 % a kelvin. Twice the vapour within one run is more
+than fronts bring (10 K at 10 Cel); a wet or broken sensor does not care what the temperature does."""
 
 SATURATED_DAYS = 7
 """Fog of a Central European high lasts for days; a week of exactly the same reading is a sensor."""
 
-BREAK_S = 6 * HOUR_S
-"""What stood before a longer gap may have moved in it."""
+BREAK_S = HOUR_S
+SATURATED_BREAK_S = DAY_S
+"""What stood before a longer gap may have moved in it; a saturated sensor is judged by the air's temperature, which
+needs only that the same weather lasts."""
 
 LEAST_SHARE = 0.8
 ORDER_SLACK = 0.15
@@ -57,8 +60,9 @@ def _range(channel: Channel, limits: Limits, unit: str, rows: np.ndarray) -> Fin
     low = limits.low is not None and values.min() < limits.low
     limit = float((limits.low if low else limits.high) or 0.0)
     value = float(values.min() if low else values.max())
-    rule = "stuck" if len(rows) >= SAME_RECORDS and values.min() == values.max() else "range"
-    ends = f"all exactly {value:g}" if rule == "stuck" else f"as far as {value:g}"
+    same = int(np.count_nonzero(values == value))
+    rule = "stuck" if len(rows) >= SAME_RECORDS and same >= SAME_SHARE * len(rows) else "range"
+    ends = f"{same} of them exactly {value:g}" if rule == "stuck" else f"as far as {value:g}"
     text = f"{channel.name}: {len(rows)} values {'below' if low else 'above'} {limit:g} {unit}, {ends}"
     start_s, end_s = int(channel.start_s[rows[0]]), int(channel.start_s[rows[-1]] + channel.interval_s)
     return Finding(channel.name, rule, start_s, end_s, value, limit, unit, len(rows), text)
@@ -95,21 +99,19 @@ def standing(channel: Channel, limits: Limits, unit: str, temperature: Channel |
     if limits.stuck_h is None:
         return []
     kept = channel.where(channel.present & ~out_of_range(channel, limits))
-    found = []
-    for first, end in equal_runs(kept, BREAK_S):
-        run = kept.where(slice(first, end))
-        saturated = limits.saturates is not None and run.value[0] >= limits.saturates
-        one = _saturated(run, unit, temperature) if saturated else _stands(run, limits, unit, kept)
-        found += [one] if one else []
-    return merged(found, JOIN_S)
+    top = np.inf if limits.saturates is None else limits.saturates
+    dry = [kept.where(slice(*run)) for run in equal_runs(kept, BREAK_S) if kept.value[run[0]] < top]
+    wet = [kept.where(slice(*run)) for run in equal_runs(kept, SATURATED_BREAK_S) if kept.value[run[0]] >= top]
+    found = [_stands(run, limits, unit, kept) for run in dry] + [_saturated(run, unit, temperature) for run in wet]
+    return merged([one for one in found if one], JOIN_S)
 
 
 def _stands(run: Channel, limits: Limits, unit: str, kept: Channel) -> Finding | None:
-    hours = (run.start_s[-1] - run.start_s[0] + run.interval_s) / HOUR_S
+    hours = len(run.value) * run.interval_s / HOUR_S  # records, not time: nothing stands in a gap
     limit = (limits.stuck_h or 0.0) * max(1.0, _resolution(kept.value) / limits.step)
     if run.value[0] == kept.value.min():
         limit *= LOWEST_STANDS_LONGER
-    if hours < limit or len(run.value) < EQUAL_RECORDS:
+    if hours <= limit or len(run.value) < EQUAL_RECORDS:
         return None
     return _stuck(run, hours, limit, "h", f"exactly {run.value[0]:g} {unit} for {hours:.1f} h, at most {limit:g} h")
 
