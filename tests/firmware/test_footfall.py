@@ -24,11 +24,13 @@ class Radar:
     "a line from (0, 4000) to (0, 1000): IN is towards +x"
     def __init__(self):
         self.counter = LineCounter((0, 4000, 0, 1000))
-        self.xs, self.ys = array("i", bytes(12)), array("i", bytes(12))
-    def frame(self, *targets):
+        self.xs, self.ys, self.speeds = [array("i", bytes(12)) for _ in range(3)]
+        self.count = 0
+    def frame(self, *targets, speed=None):
+        self.count += 1
         for i, (x, y) in enumerate(targets):
-            self.xs[i], self.ys[i] = x, y
-        self.counter.step(len(targets), self.xs, self.ys, 90)
+            self.xs[i], self.ys[i], self.speeds[i] = x, y, self.count % 3 * 8 if speed is None else speed
+        self.counter.step(len(targets), self.xs, self.ys, self.speeds, 90)
         return self.counter.entered, self.counter.left
 """
 
@@ -164,6 +166,26 @@ assert not view.blocked
 """)
 
 
+def test_floor_learnt_among_false_ranges_is_right(passes):
+    passes("""
+zone = Zone()
+for i in range(60): zone.step((3900, 3800, 300)[i % 3] if i % 10 < 3 else 2500, i * 50)
+assert 2450 < zone.floor_mm < 2550, zone.floor_mm
+""")
+
+
+def test_wrong_floor_is_learnt_anew(passes):
+    passes("""
+counter = PathCounter(4000)
+views = [View(zone) for zone in counter.zones]
+for i in range(4000):
+    counter.step(i & 1, 2500 + i % 7, STEP)
+    views[i & 1].step(2 * STEP)
+assert all(2450 < zone.floor_mm < 2550 for zone in counter.zones)
+assert walk(counter, (0, 500, 1000), (1, 700, 1200)) == (1, 0)
+""")
+
+
 def test_person_who_stands_still_for_long_still_counts_when_leaving(passes):
     passes("""
 counter = PathCounter(FLOOR)
@@ -231,6 +253,17 @@ def test_person_lost_for_a_second_on_the_line_is_followed(passes):
 radar = Radar()
 for x in range(-2000, 2001, 100): got = radar.frame() if -500 <= x <= 500 else radar.frame((x, 2500))
 assert got == (1, 0)
+""")
+
+
+def test_target_that_the_radar_only_extrapolates_over_the_line_counts_nothing(passes):
+    passes("""
+radar = Radar()
+for x in range(-2000, -299, 100): radar.frame((x, 2500))
+for x in range(-200, 1500, 100): radar.frame((x, 2500), speed=96)
+for _ in range(20): radar.frame()
+for x in range(-600, -2000, -100): got = radar.frame((x, 2500))
+assert got == (0, 0)
 """)
 
 

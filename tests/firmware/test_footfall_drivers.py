@@ -63,7 +63,7 @@ class Path:
     def targets(self, now):
         at = now %% 8000
         x = -2000 + at if at < 4000 else 6000 - at
-        return [(x, 2500, 40)]
+        return [(x, 2500, 40 + now // 89 %% 3 * 8)]
 
 class Port:
     "a UART with the model"
@@ -146,7 +146,7 @@ counter, frames = LineCounter((-1500, 3500, 1500, 3500)), Frames()
 with open(DATA + "/office-desk-30s.bin", "rb") as file:
     for byte in file.read():
         if frames.push(byte):
-            counter.step(frames.count, frames.xs, frames.ys, 89)
+            counter.step(frames.count, frames.xs, frames.ys, frames.speeds, 89)
 assert (counter.entered, counter.left) == (0, 0)
 """)
 
@@ -331,7 +331,8 @@ async def go():
     assert sum(before) >= 1, rows
     BOARD.bad = {fault!r}
     rows = await seconds(sensor, 20)
-    assert all(values == [None, None] and flags[0] & (quality.FAULT | quality.STUCK) for values, flags in rows[3:]), rows
+    late = rows[3:]
+    assert all(values == [None, None] and flags[0] & (quality.FAULT | quality.STUCK) for values, flags in late), rows
     assert any({text!r} in error for error in errors), errors
     assert not any("bug" in error for error in errors), errors
     BOARD.bad = ""

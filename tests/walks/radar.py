@@ -80,8 +80,8 @@ class Radar:
         self.targets.clear()
         return b"".join(self._frame([self._truth(track, i, t[i]) for track in tracks]) for i in range(len(t)))
 
-    def _truth(self, track: tuple, i: int, now: float) -> tuple[np.ndarray, float] | None:
-        """Return position in radar axes and radial speed, None outside the view."""
+    def _truth(self, track: tuple, i: int, now: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return position and velocity in radar axes, None outside the view."""
         x, y, vx, vy, first, last = track
         if not first <= now <= last:
             return None
@@ -90,9 +90,9 @@ class Radar:
         if reach > REACH_M or abs(np.arctan2(at[0], at[1])) > VIEW:
             return None
         v = np.array([(vx[i] - vy[i]), (vx[i] + vy[i])]) / np.sqrt(2)
-        return at, float(v @ at / reach)
+        return at, v
 
-    def _frame(self, truths: list[tuple[np.ndarray, float] | None]) -> bytes:
+    def _frame(self, truths: list[tuple[np.ndarray, np.ndarray] | None]) -> bytes:
         cells = _merge(truths)
         for key in range(len(truths)):
             if key in cells:
@@ -105,7 +105,7 @@ class Radar:
         slots = b"".join(self._slot(t) for t in shown[:3])
         return HEAD + slots + bytes(24 - len(slots)) + TAIL
 
-    def _see(self, target: Target, at: np.ndarray, speed: float) -> None:
+    def _see(self, target: Target, at: np.ndarray, velocity: np.ndarray) -> None:
         target.fading = self.rng.random() < (1 - FADE_BACK if target.fading else FADE)
         if target.fading:
             return self._lose(target)
@@ -115,9 +115,9 @@ class Radar:
         target.angle = _wander(self.rng, target.angle, ANGLE_SIGMA, ANGLE_PHI)
         target.reach = _wander(self.rng, target.reach, RANGE_SIGMA_M, RANGE_PHI)
         reach, angle = np.hypot(*at) + target.reach, np.arctan2(at[0], at[1]) + target.angle
-        new = np.array([reach * np.sin(angle), reach * np.cos(angle)])
-        target.step = new - target.at if target.seen > 1 else np.zeros(2)
-        target.at = new
+        target.at = np.array([reach * np.sin(angle), reach * np.cos(angle)])
+        target.step = 0.7 * target.step + 0.3 * velocity * FRAME_MS / 1000  # what its own filter makes of it
+        speed = _radial(at, velocity)
         target.speed = SPEED_STEP * round((100 * speed + self.rng.normal(0, 6)) / SPEED_STEP)
         return None
 
@@ -142,16 +142,21 @@ def fit(path: Path, first: int = 245, last: int = 301) -> dict[str, tuple[float,
     return out
 
 
-def _merge(truths: list[tuple[np.ndarray, float] | None]) -> dict[int, tuple[np.ndarray, float]]:
+def _radial(at: np.ndarray, velocity: np.ndarray) -> float:
+    """Speed away from the radar."""
+    return float(velocity @ at / np.hypot(*at))
+
+
+def _merge(truths: list[tuple[np.ndarray, np.ndarray] | None]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Return what the radar can tell apart: persons in one cell appear as the first of them, between them."""
-    cells: dict[int, tuple[np.ndarray, float]] = {}
+    cells: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for key, truth in enumerate(truths):
         if truth is None:
             continue
-        for other, (at, speed) in cells.items():
-            same = abs(np.hypot(*at) - np.hypot(*truth[0])) < RESOLUTION_M and abs(speed - truth[1]) < MERGE_M_S
-            if same:
-                cells[other] = ((at + truth[0]) / 2, (speed + truth[1]) / 2)
+        for other, (at, velocity) in cells.items():
+            near = abs(np.hypot(*at) - np.hypot(*truth[0])) < RESOLUTION_M
+            if near and abs(_radial(at, velocity) - _radial(*truth)) < MERGE_M_S:
+                cells[other] = ((at + truth[0]) / 2, (velocity + truth[1]) / 2)
                 break
         else:
             cells[key] = truth

@@ -3,14 +3,14 @@
 The line goes from point A to point B (mm, the radar's axes); IN is from its right to its left as seen from A to B. A
 track has a side only while it is more than MARGIN_MM from the line (the radar's position wanders by a hand's breadth,
 and people stop in doors), and crosses when its side changes within the line's length. One who comes back before having
-left the margin on the other side has crossed nothing.
+left the margin on the other side has crossed nothing, and what the radar only extrapolates crosses nothing.
 """
 
 from array import array
 
-from firmware.sensing.footfall.tracks import HITS, MOST, Tracks
+from firmware.sensing.footfall.tracks import MOST, Tracks
 
-MARGIN_MM = 450
+MARGIN_MM = 500
 SPAN_MM = 400  # beyond the ends of the line that still counts
 
 
@@ -28,13 +28,13 @@ class LineCounter:
         self.tracks = Tracks()
         self._sides = array("b", bytes(MOST))
 
-    def step(self, count: int, xs: array, ys: array, frame_ms: int) -> None:
-        """Take a frame of `count` targets at xs, ys (mm), `frame_ms` after the last."""
-        self.tracks.step(count, xs, ys, frame_ms)
+    def step(self, count: int, xs: array, ys: array, speeds: array, frame_ms: int) -> None:
+        """Take a frame of `count` targets at xs, ys (mm) with radial speeds (cm/s), `frame_ms` after the last."""
+        self.tracks.step(count, xs, ys, speeds, frame_ms)
         for i in range(MOST):
             if self.tracks.fresh[i]:
                 self._sides[i] = 0
-            if self.tracks.hits[i] >= HITS:
+            if self.tracks.live(i):
                 self._look(i)
 
     def _look(self, i: int) -> None:

@@ -2,12 +2,14 @@
 
 A door leaf or a lamp at the edge of a zone hides people below it, because the sensor reports the nearest echo. As the
 region of interest is free, a zone with an obstacle looks through one half across the passage, then through the other.
-When all three hold an obstacle the zone is blocked. Every RETRY_MS it tries the whole again while nobody is there.
+When all three hold an obstacle the zone is blocked; after HOPELESS turns without a free moment the floor itself is
+learnt anew, for that is what a wrong floor looks like. Every RETRY_MS it tries the whole again while nobody is there.
 """
 
 WHOLE, LEFT, RIGHT = 0, 1, 2
 RETRY_MS = 300000
 FREE_MS = 3000
+HOPELESS = 12  # about a minute
 
 
 class View:
@@ -31,6 +33,8 @@ class View:
             self._turns = 0
         if self._zone.obstacle_mm:
             self._turns += 1
+            if self._turns % HOPELESS == 0:
+                self._zone.learn_anew()
             self._turn((self.part + 1) % 3)
         elif self.part != WHOLE and self._since_ms > RETRY_MS and not self._zone.occupied:
             self._turn(WHOLE)

@@ -1,10 +1,10 @@
 """One field of view of a time-of-flight sensor that looks down: ranges in, passages out.
 
-The floor is the farthest of the first LEARN medians, and then follows slowly while the zone is free (a mat, snow, a
-person who stood below at the start). A zone is occupied while the median of its last three ranges is nearer than
-NEAR_PERCENT of the floor. The median, where ST's example takes the minimum of the last k, because a single false range
-(sun, rain, a fly) must neither begin nor end a passage; dropped ranges are left out of it, until so many are missing in
-a row that there is nothing to be seen.
+The floor is the upper quartile of the first LEARN medians (false ranges lie farther), and then follows slowly while the
+zone is free (a mat, snow, a person who stood below at the start). A zone is occupied while the median of its last three
+ranges is nearer than NEAR_PERCENT of the floor. The median, where ST's example takes the minimum of the last k, because
+a single false range (sun, rain, a fly) must neither begin nor end a passage; dropped ranges are left out of it, until
+so many are missing in a row that there is nothing to be seen.
 
 A passage is split in two when the range rises by VALLEY_MM above the nearest (the gap behind a head) and then falls
 again by PEAK_MM (the next head): people who walk close behind one another never free the zone. Only within WALK_MS of
@@ -14,6 +14,8 @@ What stays within RIGID_MM for RIGID_MS is furniture, an open door, or a person 
 zone's obstacle, and only ranges that differ from it count from then on, until it has gone. A person who moves on
 differs from where they stood, so they lose nothing by it.
 """
+
+from array import array
 
 FAR_MM = 8190
 LEARN = 40
@@ -39,6 +41,7 @@ class Zone:
     def __init__(self, floor_mm: int = 0) -> None:
         self._floor = floor_mm << FOLLOW_BITS
         self._to_learn = 0 if floor_mm else LEARN
+        self._heard = array("H", bytes(2 * LEARN))  # the first medians, in order of size
         self.occupied = False
         self.on = self.off = self.began = 0
         self._a = self._b = self._c = FAR_MM
@@ -81,10 +84,19 @@ class Zone:
         range_mm = _median(self._a, self._b, self._c)
         return self._learn(range_mm) if self._to_learn else self._follow(range_mm, now_ms)
 
+    def learn_anew(self) -> None:
+        """Forget the floor, which must have been wrong, and take the next LEARN ranges for it."""
+        self._to_learn = LEARN
+
     def _learn(self, range_mm: int) -> int:
         if range_mm < FAR_MM:
-            self._floor = max(self._floor, range_mm << FOLLOW_BITS)
+            at = LEARN - self._to_learn
+            while at and self._heard[at - 1] > range_mm:
+                self._heard[at] = self._heard[at - 1]
+                at -= 1
+            self._heard[at] = range_mm
             self._to_learn -= 1
+            self._floor = self._heard[LEARN * 3 // 4] << FOLLOW_BITS
         return NOTHING
 
     def _follow(self, range_mm: int, now_ms: int) -> int:

@@ -21,7 +21,7 @@ def main(path: str, line: tuple) -> None:
                 return
             for byte in file.read(struct.unpack("<I", head)[0]):
                 if frames.push(byte):
-                    counter.step(frames.count, frames.xs, frames.ys, FRAME_MS)
+                    counter.step(frames.count, frames.xs, frames.ys, frames.speeds, FRAME_MS)
             print(counter.entered, counter.left)
 
 
