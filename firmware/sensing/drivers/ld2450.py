@@ -39,7 +39,7 @@ STUCK_FRAMES = 60  # a person's position is never the same for so long, not even
 STUCK_ERROR_READS = 10
 
 
-def open(row: dict, buses: object) -> object:
+def open(row: dict, buses):
     """The driver for `{"driver": "ld2450", "uart": N, "line": [ax, ay, bx, by]}`; pins "tx", "rx" if not the port's."""
     return Ld2450(buses.uart(row, BAUD, RX_BYTES), tuple(row["line"]))
 
@@ -111,7 +111,7 @@ class Frames:
         self._last[:] = self._buf
 
 
-def signed(buf: bytes, at: int) -> int:
+def signed(buf, at: int) -> int:
     """Sign and magnitude, little-endian, at buf[at]: bit 15 set is positive; signed(b"\\x0e\\x03", 0) is -782."""
     raw = buf[at] | buf[at + 1] << 8
     return raw & 0x7FFF if raw & 0x8000 else -raw
@@ -123,7 +123,7 @@ class Ld2450:
     inputs = ("footfall_in", "footfall_out")
     channels = (("footfall_in", 0), ("footfall_out", 1))
 
-    def __init__(self, uart: object, line: tuple) -> None:
+    def __init__(self, uart, line: tuple) -> None:
         self._uart = uart
         self.counter = LineCounter(line)
         self.frames = Frames()
@@ -159,7 +159,7 @@ class Ld2450:
         if self._stuck > STUCK_ERROR_READS:
             raise SensorError("expected targets that move, got the same frame for %d s" % self._stuck)
         flag = quality.STUCK if self._stuck else 0 if good else quality.WARM_UP
-        counting = good and not self._stuck
+        counting = good > 0 and not self._stuck
         if self._missed and counting:
             flag |= quality.FAULT
         self._missed = not counting
@@ -207,7 +207,7 @@ class Ld2450:
         raise SensorError("expected an answer to command %02x within %d ms, got none" % (command, ANSWER_MS))
 
 
-def _answer(heard: bytes, at: int, command: int) -> object:
+def _answer(heard: bytes, at: int, command: int) -> bytes | None:
     """What follows the status of the answer to `command` at heard[at]; None when it is another's or incomplete."""
     if len(heard) < at + 6:
         return None

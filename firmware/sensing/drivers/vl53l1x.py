@@ -52,7 +52,7 @@ STUCK_ERROR_READS = 10
 FEW_RANGES = 20  # of some 40 a second: the node was busy, and people may have walked through unseen
 
 
-def open(row: dict, buses: object) -> object:
+def open(row: dict, buses):
     """The driver for `{"driver": "vl53l1x", "bus": N}`; optional "floor_mm", "budget_ms" (20, 33, 50)."""
     budget_ms = row.get("budget_ms", 20)
     if budget_ms not in BUDGETS:
@@ -66,7 +66,7 @@ class Vl53l1x:
     inputs = ("footfall_in", "footfall_out")
     channels = (("footfall_in", 0), ("footfall_out", 1))
 
-    def __init__(self, i2c: object, floor_mm: int = 0, budget_ms: int = 20, ticks: object = time.ticks_ms) -> None:
+    def __init__(self, i2c, floor_mm: int = 0, budget_ms: int = 20, ticks=time.ticks_ms) -> None:
         self._i2c = i2c
         self._budget_ms = budget_ms
         self._ticks = ticks
@@ -77,7 +77,8 @@ class Vl53l1x:
         self._byte = bytearray(1)
         self._result = bytearray(RESULT_BYTES)
         self._last = bytearray(RESULT_BYTES)
-        self._task = self._error = None
+        self._task: asyncio.Task | None = None
+        self._error: Exception | None = None
         self._stuck = self._repeats = self._broken = self._ranges = self._zone = self._then = 0
         self._missed = False
 
@@ -197,7 +198,7 @@ class Vl53l1x:
         if self._broken > BROKEN_MOST:
             raise SensorError("expected ranges, got status %d (hardware) %d times" % (status, self._broken))
 
-    def _range_mm(self, status: int) -> object:
+    def _range_mm(self, status: int) -> int | None:
         """The range, None where there is none to be trusted."""
         range_mm = self._result[13] << 8 | self._result[14]
         return range_mm if status in GOOD and 0 < range_mm < FARTHEST_MM else None

@@ -44,7 +44,7 @@ class PathCounter:
         self._undecided_began = 0
         self._walker = False
 
-    def step(self, zone: int, range_mm: object, elapsed_ms: int) -> None:
+    def step(self, zone: int, range_mm, elapsed_ms: int) -> None:
         """Take the next range of `zone`, in mm or None, `elapsed_ms` after the last step of either zone."""
         self._now_ms += elapsed_ms
         event = self.zones[zone].step(range_mm, self._now_ms)

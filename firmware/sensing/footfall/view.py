@@ -6,6 +6,8 @@ When all three hold an obstacle the zone is blocked; after HOPELESS turns withou
 learnt anew, for that is what a wrong floor looks like. Every RETRY_MS it tries the whole again while nobody is there.
 """
 
+from firmware.sensing.footfall.zone import Zone
+
 WHOLE, LEFT, RIGHT = 0, 1, 2
 RETRY_MS = 300000
 FREE_MS = 3000
@@ -13,9 +15,9 @@ HOPELESS = 12  # about a minute
 
 
 class View:
-    """The view of one `zone` (footfall.zone.Zone): `part` is what the driver sets for its next range."""
+    """The view of one zone: `part` is what the driver sets for its next range."""
 
-    def __init__(self, zone: object) -> None:
+    def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self._since_ms = self._free_ms = self._turns = 0
         self.part = WHOLE

@@ -68,7 +68,7 @@ class Zone:
         self.obstacle_mm = self._unseen = 0
         self._a = self._b = self._c = FAR_MM
 
-    def step(self, range_mm: object, now_ms: int) -> int:
+    def step(self, range_mm, now_ms: int) -> int:
         """Take a range (None: dropped) at `now_ms`; returns NOTHING, RISE, FALL, or SPLIT (a fall and a rise).
 
         After FALL and SPLIT the ended passage is `began`..`off`; `on` is the beginning of the running one.
