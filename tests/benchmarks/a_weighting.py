@@ -1,9 +1,9 @@
 """A-weighting of the meter's own code against IEC 61672-1 Table 3, the microphone and its equaliser included.
 
-Tones at the table's exact frequencies reach the meter as the microphone of the data sheet would hand them on; 110 dB SPL,
-one second after settling. Class 1 is judged from 31.5 Hz to 10 kHz at 48 kHz (and to 12.5 kHz at 32 kHz as well), class 2
-over the whole table at 32 kHz as far as it can be sampled; 20 kHz has no lower limit, and the microphone's own filter
-removes it at 32 kHz (stop band 60 dB). Reference: the reading of the 1 kHz tone is not used, levels are absolute.
+Tones at the table's exact frequencies reach the meter as the microphone of the data sheet would hand them on; 110 dB
+SPL, one second after settling. Class 1 is judged from 31.5 Hz to 10 kHz at 48 kHz (and to 12.5 kHz at 32 kHz as well),
+class 2 over the whole table at 32 kHz as far as it can be sampled; 20 kHz has no lower limit, and the microphone's own
+filter removes it at 32 kHz (stop band 60 dB). The reading at 1 kHz is not subtracted: levels are absolute.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a sample costs: the whole chain on MicroPython's unix port, viper beside plain bytecode of the same source.
 
-The share of a 240 MHz ESP32 is an estimate, not yet run on a chip: 16 instructions for a nanosecond here (80 counted for a
-viper stage that takes 4.9 ns on the unix port), 1.5 to 2 cycles an instruction.
+The share of a 240 MHz ESP32 is an estimate, not yet run on a chip: 16 instructions for a nanosecond here (80 counted
+for a viper stage that takes 4.9 ns on the unix port), 1.5 to 2 cycles an instruction.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def run(short: bool) -> list[Row]:
         low, high = (100 * ns * INSTRUCTIONS_A_NS * rate_hz * cycles / CHIP_HZ for cycles in CYCLES_AN_INSTRUCTION)
         about = f"{low:.0f}-{high:.0f} %, {ns * INSTRUCTIONS_A_NS:.0f} instructions a sample"
         note = f"{about}; an estimate, not yet run on a chip"
-        rows.append(Row(f"sound_cost, share of a 240 MHz core at {rate_hz // 1000} kHz", high, "%", beside=note, form=form))
+        title = f"sound_cost, share of a 240 MHz core at {rate_hz // 1000} kHz"
+        rows.append(Row(title, high, "%", beside=note, form=form))
     rows.append(at_most("sound_cost, heap growth", got["growth"], f"byte in {rounds} s of sound", 0, form=form))
     return rows

@@ -1,4 +1,4 @@
-"""The kernels keep inside 32 bits (proved on their own source), compute the same everywhere, and compile for the chips."""
+"""The kernels keep inside 32 bits (proved on their own source), compute the same everywhere, compile for the chips."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_weigh_extremal_inputs_reach_99_percent_of_the_bounds(case):
 
 
 @pytest.mark.parametrize("rate_hz", [32000, 48000])
-def test_square_and_fold_from_every_state_are_proved_inside_32_bits(rate_hz):
+def test_squares_and_sums_from_every_state_are_proved_inside_32_bits(rate_hz):
     """The sums depend on the step only, the averages on the difference of exponents: every one of both is followed."""
     cases = [coefficients(case) for case in FILTERS if case[1] == rate_hz]
     c = cases[0]
@@ -80,11 +80,11 @@ def test_square_and_fold_from_every_state_are_proved_inside_32_bits(rate_hz):
     slow_too = [*c]
     slow_too[KERNEL.FAST] = c[KERNEL.SLOW]
     for step in range(1, top):
-        bounds.prove_fold(KERNEL, c, energy, step, step + 10, BLOCKS_MAX)
+        bounds.prove_sums(KERNEL, c, energy, step, step + 10, BLOCKS_MAX)
     ways = 0
     for exponent in range(bounds.EXPONENT_MOST + 1):
-        ways += bounds.prove_fold(KERNEL, c, energy, 0, exponent, BLOCKS_MAX)
-        ways += bounds.prove_fold(KERNEL, slow_too, energy, top, exponent, BLOCKS_MAX)
+        ways += bounds.prove_sums(KERNEL, c, energy, 0, exponent, BLOCKS_MAX)
+        ways += bounds.prove_sums(KERNEL, slow_too, energy, top, exponent, BLOCKS_MAX)
     assert ways > 500
 
 
@@ -126,8 +126,9 @@ for block in job:
         p.append(0)
     kernels.weigh(0, p, c, s)
     kernels.square(0, p, c, s)
-    done = kernels.fold(c, s)
-    print(json.dumps(list(s) + list(p)[:160] + [done]))
+    kernels.add(s)
+    kernels.follow(c, s)
+    print(json.dumps(list(s) + list(p)[:160]))
 print(json.dumps(list(c)))
 """
 
@@ -147,8 +148,9 @@ def test_viper_computes_what_the_checked_source_computes(micropython, tmp_path):
         p = slots(block)
         KERNEL.weigh(0, p, c, s)
         KERNEL.square(0, p, c, s)
-        complete = KERNEL.fold(c, s)
-        assert [*map(int, s), *map(int, list(p)[:160]), int(complete)] == theirs
+        KERNEL.add(s)
+        KERNEL.follow(c, s)
+        assert [*map(int, s), *map(int, list(p)[:160])] == theirs
 
 
 @pytest.mark.parametrize("chip", ["xtensawin", "rv32imc", "x64"])

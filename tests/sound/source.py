@@ -1,7 +1,7 @@
 """The kernels' own source, run on CPython with any kind of number: this ties a proof to what the node runs.
 
-`load()` executes firmware/sensing/sound/kernels.py with stand-ins for MicroPython's names: `@micropython.viper` leaves the
-function as it is, `int(x)` and pointers hand on what they are given. Numbers are then whatever the memories hold.
+`load()` executes firmware/sensing/sound/kernels.py with stand-ins for MicroPython's names: `@micropython.viper` leaves
+the function as it is, `int(x)` and pointers hand on what they are given. Numbers are then whatever the memories hold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KERNELS = Path(__file__).parents[2] / "firmware" / "sensing" / "sound" / "kernel
 
 
 def load() -> SimpleNamespace:
-    """The names of the kernel module; weigh, square and fold are plain Python functions."""
+    """The names of the kernel module; weigh, square, add and follow are plain Python functions."""
     stand_in = ModuleType("micropython")
     stand_in.viper = lambda function: function  # type: ignore[attr-defined]
     stand_in.const = lambda number: number  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """IEC 61672-1:2013, Table 3, and the responses of the microphones, as data.
 
 TABLE_3: transcribed as in phonometry 3.3.0 (MIT); its A column agrees with the analytic curve in all 34 rows.
-MICROPHONES: how the two data sheets draw their microphones, dB relative to 1 kHz at the same 34 frequencies, as read from
+MICROPHONES: how the two data sheets draw their microphones, dB relative to 1 kHz at the same 34 frequencies, read from
 "Typical Frequency Response" of InvenSense DS-000069 (ICS-43434) and DS-INMP441-00 (INMP441) by I. Kostoski
 (github.com/ikostoski/esp32-i2s-slm, math/ics43434.m and inmp441.m; the readings only). A reading of a curve: 0.5 dB.
 None: outside of what the data sheet draws.

@@ -2,8 +2,9 @@
 
     {"name": "noise", "driver": "microphone", "model": "ics43434", "bus": 0, "sck": 5, "ws": 6, "sd": 7}
 
-Optional: "slot" (0 = left, L/R strapped low, the default; 1 = right), "rate_hz" (32000 or 48000), "sensitivity" (0.1 dBFS at
-94 dB SPL, from the unit's calibration; else the data sheet's), "equaliser" (a name in FILTERS; else the model's).
+Optional: "slot" (0 = left, L/R strapped low, the default; 1 = right), "rate_hz" (32000 or 48000), "sensitivity" (0.1
+dBFS at 94 dB SPL, from the unit's calibration; else the data sheet's), "equaliser" (a name in FILTERS; else the
+model's).
 """
 
 import asyncio
@@ -23,7 +24,7 @@ STRAP_CHUNK = 20  # after 400 ms every microphone has started (INMP441: 2**18 cl
 LEAST_BLOCKS = 100  # a second with less than half of it measured is missing
 
 
-def open(row: dict, buses: object) -> object:
+def open(row: dict, buses):
     """The driver for a row as above; ValueError for an unknown model, equaliser or rate."""
     return Microphone(row, buses)
 
@@ -38,7 +39,7 @@ class Microphone:
     inputs = ("laeq", "lafmax", "lafmin")
     channels = (("lafmax", 1), ("la10", 0), ("laeq", 0), ("la50", 0), ("la90", 0), ("la99", 0), ("lafmin", 2))
 
-    def __init__(self, row: dict, buses: object) -> None:
+    def __init__(self, row: dict, buses) -> None:
         model = row["model"]
         if model not in MICROPHONES:
             raise ValueError("expected a model of %s, got %s" % (", ".join(sorted(MICROPHONES)), model))
@@ -51,11 +52,14 @@ class Microphone:
         self.meter = Meter(FILTERS[equaliser, self._rate_hz], self._rate_hz, sensitivity, noise, self._slot)
         self._buf = bytearray(8 * self.meter.samples * CHUNK_BLOCKS)
         self._view = memoryview(self._buf)
-        self._i2s = self._task = self._error = None
+        self._i2s = None
+        self._task: asyncio.Task | None = None
+        self._error = ""
+        self._settling = True
         name = (model, EQUALISER_IDS[equaliser], self._rate_hz, sensitivity / 10)
         self.calibration = "%s, equaliser %d at %d Hz, %.1f dBFS at 94 dB" % name
 
-    def aggregate(self) -> object:
+    def aggregate(self) -> ShortLevels:
         """The record's LAeq and LN from this meter, for the channels of input 0."""
         return ShortLevels(self.meter)
 
@@ -67,7 +71,7 @@ class Microphone:
             self._i2s.deinit()
         self._i2s = self._buses.i2s(self._row, self._rate_hz, 8 * self._rate_hz * DMA_MS // 1000)
         self.meter.restart()
-        self._error, self._settling = None, True
+        self._error, self._settling = "", True
         self._task = asyncio.create_task(self._pump(self._i2s))
 
     async def read(self, values: list, flags: list, at: int) -> None:
@@ -92,7 +96,7 @@ class Microphone:
         for i in range(at, at + 3):
             flags[i] |= bits
 
-    async def _pump(self, i2s: object) -> None:
+    async def _pump(self, i2s) -> None:
         """Read chunk after chunk into the one buffer and hand it to the meter."""
         reader, chunks = asyncio.StreamReader(i2s), 0
         try:
@@ -105,7 +109,7 @@ class Microphone:
         except OSError as error:
             self._error = "expected samples on the I2S bus, got %s" % error
 
-    async def _fill(self, reader: object) -> None:
+    async def _fill(self, reader) -> None:
         filled, size = 0, len(self._buf)
         while filled < size:
             got = await reader.readinto(self._view[filled:] if filled else self._buf)

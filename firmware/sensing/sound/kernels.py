@@ -1,35 +1,36 @@
-"""The sample-rate code of the sound level meter: three viper kernels over one block of 5 ms. Integers only.
+"""The sample-rate code of the sound level meter: four viper kernels over one block of 5 ms. Integers only.
 
-Everything a kernel remembers lies in one array("i"), `s`; what the microphone and the sample rate ask for in another, `c`
-(see `filters`); both have the places named below. A block goes through
+Everything a kernel remembers lies in one array("i"), `s`; what the microphone and the sample rate ask for in another,
+`c` (see `filters`); both have the places named below. A block goes through
 
     weigh     DMA slots -> equaliser and A-weighting -> magnitudes, written over the slots they came from
     square    magnitudes -> one energy, v * 4**h with v < 2**30, h chosen by the loudest sample of the block
-    fold      energy -> sums of two words (1/8 s, and since they were last taken), Fast and Slow weighting, extremes
+    add       energy -> sums of two words: of the running 1/8 s, and since they were last taken
+    follow    energy -> Fast and Slow weighting, and their extremes
 
 **32 bits.** Viper's int has 32 bits on the chip and 64 on a PC, so an overflow would pass every test on a PC. Hence: no
 value leaves -2**31..2**31-1 (tests/sound/bounds.py proves it on this source), a value that is kept stays in
 -2**29..2**29-1 (`& 0x3FFFFFFF ^ 0x20000000) - 0x20000000` gives it its sign back: ptr32 reads without sign on a PC), no
 shift reaches 32, and no constant needs more than a small int.
 
-**weigh.** 24-bit samples are taken as 20 bits (one step is 5 dB SPL for a microphone with 120 dB at full scale). A biquad
+**weigh.** 24-bit samples are taken as 20 bits (digital silence then reads 8.6 dB with 120 dB at full scale). A biquad
 of direct form II transposed, coefficients in 1/512, does the high end of equaliser and A-weighting. Then four high-pass
 sections of one pole: `y = x - lp; lp += k * y`, lp kept in 1/256 steps; the last two give back a part m of lp, which
-moves their zero from 0 Hz up to where the microphone's own roll-off has its pole. The low-pass lp is kept where other
-forms keep the signal, so coefficients of nine bits put a pole at 20.6 Hz to 0.2 %. Magnitudes are one's complements
-(-1 and 0 are both 0): rounding is towards 0 on both sides and adds no offset.
+moves their zero from 0 Hz up to where the microphone's own roll-off has its pole. A rounded lp only errs below its
+pole, so nine bits of k are enough for a pole at 20.6 Hz. Magnitudes are one's complements (-1 and 0 are both 0):
+rounding is towards 0 on both sides and adds no offset.
 
 **square.** `| 1` puts a magnitude in the middle of its step of two, so cutting bits has no bias.
 
-**fold.** A moving average is mantissa * 4**exponent, mantissa 2**26..2**28: as a "key" (exponent << 25 | mantissa >> 3) it
-compares like the number.
+**follow.** A moving average is mantissa * 4**exponent, mantissa 2**26..2**28. As a "key", exponent << 25 |
+mantissa >> 3, it compares like the number.
 """
 
 import micropython
 from micropython import const
 
-# Places in c: coefficients, the slot of the microphone (0 or 1), samples a block, 2**16 * (1 - exp(-block / tau)) of Fast
-# and Slow, blocks in 1/8 s
+# Places in c: coefficients, the slot of the microphone (0 or 1), samples a block, 2**16 * (1 - exp(-block / tau)) of
+# Fast and Slow
 B0 = const(0)
 B1 = const(1)
 B2 = const(2)
@@ -45,8 +46,7 @@ SLOT = const(11)
 SAMPLES = const(12)
 FAST = const(13)
 SLOW = const(14)
-SHORT = const(15)
-C_WORDS = const(16)
+C_WORDS = const(15)
 
 # Places in s: states of the filter;
 Z1 = const(0)
@@ -163,12 +163,12 @@ def square(at: int, p: ptr32, c: ptr32, s: ptr32):
 
 
 @micropython.viper
-def fold(c: ptr32, s: ptr32) -> int:
-    """Add the block's energy to everything that is kept; returns 1 when 1/8 s is complete, else 0."""
+def add(s: ptr32):
+    """Add the block's energy to both sums, exactly: a sum is high * 2**30 + low."""
     energy = int(s[ENERGY])
-    step = int(s[STEP])
-    high = energy >> 30 - 2 * step
-    low = (energy & (1 << 30 - 2 * step) - 1) << 2 * step
+    up = 2 * int(s[STEP])
+    high = energy >> 30 - up
+    low = (energy & (1 << 30 - up) - 1) << up
     i = BLOCKS
     while i <= SHORT_BLOCKS:
         total = low + int(s[i + 1])
@@ -176,7 +176,13 @@ def fold(c: ptr32, s: ptr32) -> int:
         s[i + 1] = total & 0x3FFFFFFF
         s[i + 2] = int(s[i + 2]) + high + (total >> 30)
         i += SHORT_BLOCKS - BLOCKS
-    exponent = step + EXPONENT_ZERO
+
+
+@micropython.viper
+def follow(c: ptr32, s: ptr32):
+    """Let both averages follow the block's energy, and keep their extremes."""
+    energy = int(s[ENERGY])
+    exponent = int(s[STEP]) + EXPONENT_ZERO
     while energy > 0xFFFFFFF:
         energy >>= 2
         exponent += 1
@@ -213,4 +219,3 @@ def fold(c: ptr32, s: ptr32) -> int:
             s[i + SMALLEST] = key
         part = int(c[SLOW])
         i += AVERAGE_WORDS
-    return 1 if int(s[SHORT_BLOCKS]) >= int(c[SHORT]) else 0

@@ -14,7 +14,7 @@ class ShortLevels:
 
     needs_half = True
 
-    def __init__(self, meter: object) -> None:
+    def __init__(self, meter) -> None:
         self._meter = meter
         self._histogram = Levels()
         self.clear()

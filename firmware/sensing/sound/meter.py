@@ -14,18 +14,10 @@ not measured time: it is in no mean. The second is flagged; a loss in its last 0
 
 import math
 from array import array
+from time import ticks_diff
 
 from firmware.sensing.sound import kernels
 from firmware.wire import quality
-
-try:
-    from time import ticks_diff
-except ImportError:  # CPython, for tests
-
-    def ticks_diff(end: int, start: int) -> int:
-        """Ticks from `start` to `end`."""
-        return end - start
-
 
 BLOCKS_A_SECOND = 200
 BLOCK_MS = 1000 // BLOCKS_A_SECOND
@@ -48,6 +40,10 @@ def _part(tau_ms: int) -> int:
     return math.floor(65536 * (1 - math.exp(-BLOCK_MS / tau_ms)) + 0.5)
 
 
+def _memory(words: list):  # no type: a kernel takes its address
+    return array("i", words)
+
+
 class Meter:
     """`filters` is a value of FILTERS; sensitivity in 0.1 dBFS (sine) at 94 dB SPL, noise in 0.1 dBA; slot 0 or 1.
 
@@ -58,10 +54,8 @@ class Meter:
     def __init__(self, filters: tuple, rate_hz: int, sensitivity: int, noise: int, slot: int = 0) -> None:
         correction_cdb, coefficients = filters
         self.samples = rate_hz // BLOCKS_A_SECOND
-        self._c = array("i", coefficients)
-        for word in (slot, self.samples, _part(FAST_MS), _part(SLOW_MS), SHORT_BLOCKS):
-            self._c.append(word)
-        self._s = array("i", bytes(4 * kernels.S_WORDS))
+        self._c = _memory(list(coefficients) + [slot, self.samples, _part(FAST_MS), _part(SLOW_MS)])
+        self._s = _memory([0] * kernels.S_WORDS)
         full_scale_cdb = 2000 * math.log10(1 << 19) + 1000 * math.log10(self.samples)
         self._offset_cdb = 9400 - 10 * sensitivity + 1000 * math.log10(2) - full_scale_cdb + correction_cdb
         self._noise = noise
@@ -78,13 +72,15 @@ class Meter:
         for i in range(kernels.S_WORDS):
             self._s[i] = 0
         self._settle = SETTLE_BLOCKS
-        self._fed_at = None
+        self._fed_at: int | None = None
         self._lag_ms = 0
-        self._base_ms = self._least_ms = self._window_ms = None
+        self._least_ms: int | None = None
+        self._window_ms: int | None = None
+        self._base_ms: int | None = None
         self._window_blocks = 0
         self._clear()
 
-    def feed(self, slots: object, ticks_ms: int) -> None:
+    def feed(self, slots, ticks_ms) -> None:
         """Take whole blocks of DMA slots, array("i") or a bytearray of such; they are overwritten."""
         at, words = 0, 2 * self.samples
         end = len(slots) if isinstance(slots, array) else len(slots) // 4
@@ -93,7 +89,7 @@ class Meter:
             at += words
         self._count(end // words, ticks_ms)
 
-    def _block(self, at: int, slots: object) -> None:
+    def _block(self, at: int, slots) -> None:
         c, s = self._c, self._s
         kernels.weigh(at, slots, c, s)
         if self._settle:
@@ -102,7 +98,9 @@ class Meter:
         kernels.square(at, slots, c, s)
         if s[kernels.NEAR_TOP] & kernels.OVERLOAD_BIT:
             self._overloaded = True
-        if kernels.fold(c, s):
+        kernels.add(s)
+        kernels.follow(c, s)
+        if s[kernels.SHORT_BLOCKS] >= SHORT_BLOCKS:
             self._close_short()
         if s[kernels.BLOCKS] >= BLOCKS_MAX:
             self._clear()
@@ -115,7 +113,7 @@ class Meter:
             self._count_shorts += 1
         s[kernels.SHORT_BLOCKS] = s[kernels.SHORT_LOW] = s[kernels.SHORT_HIGH] = 0
 
-    def _count(self, blocks: int, ticks_ms: int) -> None:
+    def _count(self, blocks: int, ticks_ms) -> None:
         """Keep the lag of the samples behind the ticks, and its least value over the last whole window."""
         if self._fed_at is not None:
             self._lag_ms += ticks_diff(ticks_ms, self._fed_at) - BLOCK_MS * blocks
@@ -123,7 +121,9 @@ class Meter:
                 self._window_ms = self._lag_ms
             self._window_blocks += blocks
             if self._window_blocks >= WINDOW_BLOCKS:
-                self._least_ms, self._window_ms, self._window_blocks = self._window_ms, None, 0
+                self._least_ms = self._window_ms
+                self._window_ms = None
+                self._window_blocks = 0
         self._fed_at = ticks_ms
 
     def take(self) -> bool:

@@ -1,9 +1,9 @@
 """ICS-43434 at the level of bytes: 24 bits, most significant first, in the left of two 32-bit slots of a frame.
 
-Model only: no captured frames. Data format, start-up (zeros for 4462 clocks, then a ramp of 256 frames, here
-in steps of a call; data sheet of the
-ICS-43432, which names the same interface) and sensitivity (-26 dBFS sine at 94 dB SPL) are the data sheet's. The sound is
-made: seven tones from 500 Hz to 2 kHz, where microphone and equaliser are flat, as loud as the trace `levels` says.
+Model only: no captured frames. Data format, start-up (zeros for 4462 clocks, then a ramp of 256 frames, here in steps
+of a call; data sheet of the ICS-43432, which has the same interface) and sensitivity (-26 dBFS sine at 94 dB SPL) are
+the data sheet's. The sound is made: seven tones from 500 Hz to 2 kHz, where microphone and equaliser are flat, as loud
+as the trace `levels` says.
 
 Faults: "frozen" (the line repeats a sample), "nack" (no microphone: the pulled-down line reads 0).
 """

@@ -1,7 +1,7 @@
 """Time the whole chain of the sound level meter; runs on MicroPython.
 
-`sound_cost.py RATE_HZ CHUNKS ROUNDS`: prints the median nanoseconds a sample of Meter.feed over noise in chunks of 20 ms,
-of weigh alone, and the growth of the heap over the rounds.
+`sound_cost.py RATE_HZ CHUNKS ROUNDS`: prints the median nanoseconds a sample of Meter.feed over noise in chunks of
+20 ms, of weigh alone, and the growth of the heap over the rounds.
 """
 
 import gc
