@@ -5,11 +5,11 @@ So the walk goes over all frames side by side: one step moves each frame to its 
 item of another type, a list that does not end where the frame ends) goes the long way, through the contract's own
 decoder, and what that refuses is `unreadable`.
 
->>> from firmware.wire import frame
->>> batch = frame.Batch(2, 2)
+>>> from firmware.wire.batch import MAX_BYTES, Batch
+>>> batch = Batch(2, 2)
 >>> batch.start(1_770_000_000, 60)
 >>> batch.add([83, 7]); batch.add([84, None])
->>> buffer = bytearray(frame.MAX_BYTES)
+>>> buffer = bytearray(MAX_BYTES)
 >>> found = decode([bytes(buffer[: batch.encode_into(buffer, 7, 1, 0)])], loads=None)
 >>> found.groups[0].values[:, 0].tolist() == [83, 84, 7, MISSING]
 True
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware.wire import VERSION, WireError, frame
+from firmware.wire.batch import MAX_CHANNELS, MAX_RECORDS
 
 Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[np.int32]
@@ -51,10 +52,9 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """Heads of all frames as columns, and the groups that hold their values. `t0` is NO_TIME where the clock was never
-    set (then `boot` and `uptime_s` count, else they are 0). `unreadable` frames are in no group, their heads are 0.
-    `runs` are quality runs: (frame, column, first record, records, flags)."""
+class Heads:
+    """Heads of frames as columns. `t0` is NO_TIME where the clock was never set (then `boot` and `uptime_s` count, else
+    they are 0). The heads of `unreadable` frames are 0."""
 
     log: Ints
     seq: Ints
@@ -66,13 +66,20 @@ class Frames:
     boot: Ints
     uptime_s: Ints
     unreadable: Bools
-    groups: tuple[Group, ...]
-    runs: Ints
 
     @property
     def columns(self) -> Ints:
         """Columns of each frame."""
         return self.size // np.maximum(self.count, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames(Heads):
+    """Heads, and the groups that hold the values of all readable frames. `runs` are quality runs: (frame, column, first
+    record, records, flags)."""
+
+    groups: tuple[Group, ...]
+    runs: Ints
 
 
 def _lengths() -> npt.NDArray[np.int32]:
@@ -111,12 +118,12 @@ class _Walk:
         """Read one item's head of every frame and step behind it; `null` stands for null where that is allowed."""
         first = self.bytes[self.at]
         info = first & 31
-        value = info.astype(np.int64)
+        value: Ints = info.astype(np.int64)
         for width, mark in ((1, 24), (2, 25), (4, 26)):
             wide = np.flatnonzero(info == mark)
             if len(wide):
                 value[wide] = self._number(self.at[wide] + 1, width)
-        length = _HEAD_BYTES[info]
+        length: Ints = _HEAD_BYTES[info]
         fits = (first >> 5 == major) & (length > 0)
         if null is not None:
             empty = first == _NULL
@@ -168,19 +175,36 @@ class _Walk:
 
 
 def decode(payloads: Sequence[bytes], loads: Callable[[bytes], object] | None) -> Frames:
-    """Decode frames; `loads` (a codec's) reads extras and odd frames, None when there are none."""
+    """Decode frames; `loads` (a codec's) reads extras and odd frames, None for the contract's own decoder."""
+    walk, columns = _walk_heads(payloads)
+    groups = _groups(walk, columns["size"] // np.maximum(columns["count"], 1), columns["count"])
+    runs = _look_closer(payloads, loads, columns, groups, np.flatnonzero(walk.odd | walk.extras), walk.odd)
+    groups = [_without(group, columns["unreadable"]) for group in groups]
+    return Frames(**columns, groups=tuple(groups), runs=np.array(runs, dtype=np.int64).reshape(len(runs), 5))
+
+
+def heads(payloads: Sequence[bytes], loads: Callable[[bytes], object] | None) -> Heads:
+    """Decode the heads of frames that were admitted before, without a look at their values."""
+    walk, columns = _walk_heads(payloads)
+    closer = np.flatnonzero(walk.odd | (columns["t0"] == NO_TIME))
+    _look_closer(payloads, loads, columns, [], closer, walk.odd)
+    return Heads(**columns)
+
+
+def _walk_heads(payloads: Sequence[bytes]) -> tuple[_Walk, dict[str, Any]]:
     walk = _Walk(payloads)
     walk.shape()
     version = walk.head(0)
-    log, seq, epoch = walk.head(0), walk.head(0), walk.head(0)
-    t0 = walk.head(0, null=NO_TIME)
-    interval_s, count, size = walk.head(0), walk.head(0), walk.head(4)
-    heads = {"log": log, "seq": seq, "epoch": epoch, "t0": t0, "interval_s": interval_s, "count": count, "size": size}
-    walk.odd |= (version != VERSION) | (count < 1) | (count > frame.MAX_RECORDS) | ((t0 == NO_TIME) & ~walk.extras)
-    columns = size // np.maximum(count, 1)
-    walk.odd |= (columns * count != size) | (columns < 1) | (columns > frame.MAX_CHANNELS)
-    groups = _groups(walk, columns, count)
-    return _with_extras(payloads, loads, walk, heads, groups)
+    columns = {name: walk.head(0) for name in ("log", "seq", "epoch")}
+    columns["t0"] = walk.head(0, null=NO_TIME)
+    columns |= {"interval_s": walk.head(0), "count": walk.head(0), "size": walk.head(4)}
+    count, size = columns["count"], columns["size"]
+    width = size // np.maximum(count, 1)
+    walk.odd |= (version != VERSION) | (count < 1) | (count > MAX_RECORDS)
+    walk.odd |= (width * count != size) | (width < 1) | (width > MAX_CHANNELS)
+    columns |= {"boot": np.zeros_like(size), "uptime_s": np.zeros_like(size)}
+    columns["unreadable"] = np.zeros(len(payloads), dtype=bool)
+    return walk, columns
 
 
 def _groups(walk: _Walk, columns: Ints, count: Ints) -> list[Group]:
@@ -199,37 +223,28 @@ def _groups(walk: _Walk, columns: Ints, count: Ints) -> list[Group]:
     return groups
 
 
-def _with_extras(
+def _look_closer(
     payloads: Sequence[bytes],
     loads: Callable[[bytes], object] | None,
-    walk: _Walk,
-    heads: dict[str, Ints],
+    columns: dict[str, Any],
     groups: list[Group],
-) -> Frames:
-    """Read what the walk did not: extras of plain frames, and whole odd ones."""
-    boot, uptime_s = np.zeros_like(heads["log"]), np.zeros_like(heads["log"])
-    unreadable = np.zeros(len(payloads), dtype=bool)
+    rows: Ints,
+    odd: Bools,
+) -> list[tuple[int, int, int, int, int]]:
+    """Read what the walk did not: extras of plain frames, and whole odd ones. Returns the quality runs."""
     runs: list[tuple[int, int, int, int, int]] = []
-    for row in np.flatnonzero(walk.odd | walk.extras).tolist():
+    for row in rows.tolist():
         found = _carefully(payloads[row], loads)
         if found is None:
-            unreadable[row] = True
-            for column in heads.values():
+            for column in columns.values():
                 column[row] = 0
-            groups = [_without(group, row) for group in groups]
+            columns["unreadable"][row] = True
             continue
         runs += [(row, *run) for run in found.runs]
-        boot[row], uptime_s[row] = found.boot or 0, found.uptime_s or 0
-        if walk.odd[row]:
-            _take(found, row, heads, groups)
-    return Frames(
-        **heads,
-        boot=boot,
-        uptime_s=uptime_s,
-        unreadable=unreadable,
-        groups=tuple(groups),
-        runs=np.array(runs, dtype=np.int64).reshape(len(runs), 5),
-    )
+        columns["boot"][row], columns["uptime_s"][row] = found.boot or 0, found.uptime_s or 0
+        if odd[row]:
+            _take(found, row, columns, groups)
+    return runs
 
 
 def _carefully(payload: bytes, loads: Callable[[bytes], object] | None) -> Any:
@@ -240,16 +255,16 @@ def _carefully(payload: bytes, loads: Callable[[bytes], object] | None) -> Any:
         return None
 
 
-def _without(group: Group, row: int) -> Group:
-    keep = group.rows != row
+def _without(group: Group, unreadable: Bools) -> Group:
+    keep = ~unreadable[group.rows]
     return group if keep.all() else Group(group.rows[keep], group.columns, group.count, group.values[:, keep])
 
 
-def _take(found: Any, row: int, heads: dict[str, Ints], groups: list[Group]) -> None:
+def _take(found: Any, row: int, columns: dict[str, Any], groups: list[Group]) -> None:
     for name in ("log", "seq", "epoch", "interval_s", "count"):
-        heads[name][row] = getattr(found, name)
-    heads["t0"][row] = NO_TIME if found.t0 is None else found.t0
-    heads["size"][row] = len(found.values)
+        columns[name][row] = getattr(found, name)
+    columns["t0"][row] = NO_TIME if found.t0 is None else found.t0
+    columns["size"][row] = len(found.values)
     values = np.array([MISSING if v is None else v for v in found.values], dtype=np.int32)
-    columns = len(found.values) // found.count
-    groups.append(Group(np.array([row], dtype=np.int64), columns, found.count, values.reshape(-1, 1)))
+    width = len(found.values) // found.count
+    groups.append(Group(np.array([row], dtype=np.int64), width, found.count, values.reshape(-1, 1)))

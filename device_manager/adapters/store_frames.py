@@ -15,7 +15,7 @@ from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.ports import Deployment, StoredRecord
 from device_manager.series.decisions import Decision
-from device_manager.series.store import FrameRows
+from device_manager.series.rows import FrameRows
 
 _LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
 _IN = 500

@@ -45,12 +45,12 @@ CREATE TABLE newest (node_id INTEGER PRIMARY KEY, end_s INTEGER NOT NULL);
 CREATE TABLE layout (id INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, site_id INTEGER NOT NULL, period INTEGER NOT NULL,
     first_s INTEGER NOT NULL, node_id INTEGER NOT NULL, layout_id INTEGER NOT NULL REFERENCES layout (id),
-    body BLOB NOT NULL, UNIQUE (site_id, period, first_s, node_id));
+    base INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (site_id, period, first_s, node_id));
 INSERT INTO progress VALUES (0, 0, 0);
 """
 _BLOCK = "first, count, form, what, cause, decision, node_id, low, high, old_low, old_high, body"
 _CHUNK = (
-    "SELECT node_id, site_id, period, first_s, layout.document, body FROM chunk JOIN layout"
+    "SELECT node_id, site_id, period, first_s, layout.document, base, body FROM chunk JOIN layout"
     " ON layout.id = layout_id WHERE "
 )
 
@@ -86,6 +86,12 @@ class SqlSeries:
     def begin(self) -> Iterator["SqlSeriesStep"]:
         """See `SeriesStore.begin`."""
         with translated(self._path), self._writer.begin() as connection:
+            yield SqlSeriesStep(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator["SqlSeriesStep"]:
+        """Open one view for many reads."""
+        with self._connect() as connection:
             yield SqlSeriesStep(connection)
 
     def progress(self) -> Progress:
@@ -191,6 +197,11 @@ class SqlSeriesStep:
         row = self._run(sql, arguments).one_or_none()
         return _chunk(row)[1] if row else None
 
+    def chunk_keys(self, node_id: int) -> list[ChunkKey]:
+        """Return the keys of all chunks of a node."""
+        rows = self._run("SELECT site_id, period, first_s FROM chunk WHERE node_id = ?", (node_id,))
+        return [ChunkKey(node_id, site_id, PERIODS[period], first_s) for site_id, period, first_s in rows]
+
     def newest_s(self, node_id: int) -> int | None:
         """See `SeriesStep.newest_s`."""
         found: int | None = self._run("SELECT end_s FROM newest WHERE node_id = ?", (node_id,)).scalar()
@@ -211,19 +222,19 @@ class SqlSeriesStep:
 
     def put_chunk(self, key: ChunkKey, chunk: Chunk) -> None:
         """See `SeriesStep.put_chunk`."""
-        self.put_encoded(key, chunk.channels, chunks.encode(chunk))
+        self.put_encoded(key, chunk.channels, 0, chunks.encode(chunk))
 
-    def put_encoded(self, key: ChunkKey, channels: Sequence[Channel], body: bytes) -> None:
-        """Write a chunk that was encoded elsewhere."""
+    def put_encoded(self, key: ChunkKey, channels: Sequence[Channel], base: int, body: bytes) -> None:
+        """Write a chunk that was encoded elsewhere, see `chunks.decode` for `base`."""
         document = json.dumps(channels, separators=(",", ":"))
         self._run("INSERT OR IGNORE INTO layout (document) VALUES (?)", (document,))
         sql = (
-            "INSERT INTO chunk (site_id, period, first_s, node_id, layout_id, body)"
-            " VALUES (?, ?, ?, ?, (SELECT id FROM layout WHERE document = ?), ?)"
+            "INSERT INTO chunk (site_id, period, first_s, node_id, layout_id, base, body)"
+            " VALUES (?, ?, ?, ?, (SELECT id FROM layout WHERE document = ?), ?, ?)"
             " ON CONFLICT (site_id, period, first_s, node_id)"
-            " DO UPDATE SET layout_id = excluded.layout_id, body = excluded.body"
+            " DO UPDATE SET layout_id = excluded.layout_id, base = excluded.base, body = excluded.body"
         )
-        self._run(sql, (key.site_id, PERIODS.index(key.period), key.first_s, key.node_id, document, body))
+        self._run(sql, (key.site_id, PERIODS.index(key.period), key.first_s, key.node_id, document, base, body))
 
     def put_newest(self, node_id: int, end_s: int) -> None:
         """See `SeriesStep.put_newest`."""
@@ -253,6 +264,6 @@ class SqlSeriesStep:
 
 
 def _chunk(row: Any) -> tuple[ChunkKey, Chunk]:
-    node_id, site_id, period, first_s, document, body = row
+    node_id, site_id, period, first_s, document, base, body = row
     channels = tuple(Channel(*fields) for fields in json.loads(document))
-    return ChunkKey(node_id, site_id, PERIODS[period], first_s), chunks.decode(body, channels)
+    return ChunkKey(node_id, site_id, PERIODS[period], first_s), chunks.decode(body, channels, base)

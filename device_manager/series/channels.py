@@ -15,7 +15,7 @@ import numpy.typing as npt
 from device_manager import frames as wire
 from device_manager.series import flags as bits
 from device_manager.series.epochs import Channel, Epochs
-from device_manager.series.store import FrameRows
+from device_manager.series.rows import FrameRows
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -162,11 +162,12 @@ def encode(chunk: Chunk) -> bytes:
     return packing.pack(matrices, 1)
 
 
-def decode(body: bytes, channels: Sequence[Channel]) -> Chunk:
-    """Return the chunk that `encode` was given."""
+def decode(body: bytes, channels: Sequence[Channel], base: int = 0) -> Chunk:
+    """Return the chunk that `encode` was given; numbers that it holds as -n become `base` + n."""
     denominators = np.array([channel.denominator for channel in channels], dtype=np.int64)[:, None]
     time, exact, sums, others, *rest = packing.unpack(body, 1)
     seconds, readings, flags, number = rest[6:]
+    number = np.where(number < 0, base - number, number)
     mean = np.array([_is_mean(channel.quantity) for channel in channels], dtype=bool)[:, None]
     chosen = exact[:, 0] > 0
     value = np.empty(seconds.shape)

@@ -3,7 +3,7 @@
     exact     a health message of that boot carries both the time and the uptime; the one with the lowest uptime counts
     bounded   in the order of one log, a frame lies behind every dated frame of a lower number and before every one of
               a higher number, and it began before it was received; a boot began before its state message's time. When
-              these bounds leave at most SLACK_S, the middle is taken
+              these bounds leave at most SLACK_S, the middle is taken. Only once the node has booted again
 
 All frames of one boot share one begin, so the distances between them are kept. What cannot be dated waits.
 """

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from device_manager.series import flags
 from device_manager.series.observations import Ints, Observations
-from firmware.wire import quality
 
 FORMATS = ("csv", "jsonl", "parquet")
 COLUMNS = ("number", "node", "site", "sensor", "quantity", "unit", "start", "end", "value", "quality")
@@ -131,4 +131,4 @@ def _named_flags(flags: Ints) -> list[str]:
 
 
 def _flag_names(bits: int) -> str:
-    return ", ".join(quality.names(bits))
+    return ", ".join(flags.names(bits))

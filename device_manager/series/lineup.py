@@ -13,7 +13,7 @@ from device_manager.series.decisions import State
 from device_manager.series.deployments import Deployments
 from device_manager.series.epochs import Epochs
 from device_manager.series.invalidation import invalidated
-from device_manager.series.store import FrameRows
+from device_manager.series.rows import FrameRows
 
 Ints = npt.NDArray[np.int64]
 

@@ -71,11 +71,12 @@ class Runs:
     first: Ints
 
 
-def frames_block(first: int, frame: Ints, records: Ints, columns: Ints, mask: Ints, cause: str, decision: int) -> Block:
-    """Return a block for whole frames, in the order of their commit numbers."""
-    count = int((records * (columns + bits(mask))).sum())
-    body = packing.pack([np.stack((frame, records, columns, mask))], 1)
-    return Block(first, count, FRAMES, RAW, cause, decision, 0, int(frame[0]), int(frame[-1]), 0, 0, body)
+def frames_block(first: int, table: Ints, cause: str, decision: int) -> Block:
+    """Return a block for whole frames, by commit number; the rows of `table` are the first four of `Members`."""
+    frame, records, columns, mask = table
+    size = int((records * (columns + bits(mask))).sum())
+    body = packing.pack([table], 1)
+    return Block(first, size, FRAMES, RAW, cause, decision, 0, int(frame[0]), int(frame[-1]), 0, 0, body)
 
 
 def members(block: Block) -> Members:

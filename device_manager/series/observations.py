@@ -1,19 +1,17 @@
-"""Frames -> observations: one row a value, as columns, with one running sum over thousands of frames.
-
-A frame's values are differences in one flat list (see `firmware.wire.frame`). The lists of all frames are put end to
-end, summed up once, and each frame's share of the sum before it is taken off again: exact in 64-bit integers.
-"""
+"""Frames -> observations: one row a value, as columns, thousands of frames at a time (see `device_manager.frames`)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from device_manager import frames as wire
 from device_manager.ports import StoredRecord
+from device_manager.series import flags as bits
 from device_manager.series.deployments import Deployments
-from device_manager.series.epochs import Channel, Epochs
+from device_manager.series.epochs import Channel, Epoch, Epochs
 
 Ints = npt.NDArray[np.int64]
 
@@ -51,131 +49,98 @@ class Observations:
 _COLUMNS = ("number", "node_id", "site_id", "channel", "start_s", "end_s", "value", "flags")
 
 
-class _Frame(NamedTuple):
-    """A frame that can become rows; `table` is where its channels begin in the list of all columns."""
-
-    number: int
-    node_id: int
-    t0: int
-    interval_s: int
-    records: int
-    size: int
-    table: int
-
-
-class _Gathered:
-    """What the pass over the records collects, before everything becomes columns."""
-
-    def __init__(self) -> None:
-        self.frames: list[_Frame] = []
-        self.differences: list[int] = []
-        self.missing: list[int] = []
-        self.runs: list[tuple[int, int, int]] = []  # (first row, rows, flags)
-        self.undated = self.unnamed = self.unreadable = 0
-        self.channels: dict[Channel, int] = {}
-        self.table: list[int] = []
-        self._tables: dict[tuple[int, int], int] = {}
-
-    def add(self, record: StoredRecord, items: list[Any], epochs: Epochs) -> None:
-        """Take one decoded frame."""
-        _, _, _, epoch, t0, interval_s, count, values = items[:8]
-        if t0 is None:
-            self.undated += 1
-            return
-        table = self._table(record.log_id, epoch, epochs)
-        if table is None:
-            self.unnamed += 1
-            return
-        first, width = table
-        if width * count != len(values):
-            self.unreadable += 1
-            return
-        self._take_extras(items, count)
-        self._take_values(values)
-        self.frames.append(_Frame(record.number, record.node_id, t0, interval_s, count, len(values), first))
-
-    def _table(self, log_id: int, seq: int, epochs: Epochs) -> tuple[int, int] | None:
-        epoch = epochs.get(log_id, seq)
-        if epoch is None:
-            return None
-        first = self._tables.get((log_id, seq))
-        if first is None:
-            first = self._tables[log_id, seq] = len(self.table)
-            self.table += [self.channels.setdefault(channel, len(self.channels)) for channel in epoch.channels]
-        return first, len(epoch.channels)
-
-    def _take_extras(self, items: list[Any], count: int) -> None:
-        if len(items) > 8:
-            at = len(self.differences)
-            runs = items[8].get(1, ())
-            self.runs += [(at + channel * count + first, rows, flags) for channel, first, rows, flags in runs]
-
-    def _take_values(self, values: list[int | None]) -> None:
-        """A missing value is a difference of 0 to the sum, and no value."""
-        if None in values:
-            at = len(self.differences)
-            self.missing += [at + i for i, value in enumerate(values) if value is None]
-            self.differences += [value or 0 for value in values]
-        else:
-            self.differences += values  # type: ignore[arg-type]  # there is no None
-
-
 def observations(
     records: Iterable[StoredRecord], epochs: Epochs, deployments: Deployments, loads: Callable[[bytes], object]
 ) -> Observations:
-    """Return the observations of all frames among `records`, in their order, column after column within a frame."""
-    gathered = _Gathered()
-    for record in records:
-        if record.kind != "frame":
-            continue
-        items = loads(record.payload)
-        if isinstance(items, list) and len(items) in (8, 9):
-            gathered.add(record, items, epochs)
-        else:
-            gathered.unreadable += 1
-    return _columns(gathered, deployments)
+    """Return the observations of all frames among `records`, in their order, column after column within a frame.
 
-
-def _columns(gathered: _Gathered, deployments: Deployments) -> Observations:
-    number, node_id, t0, interval_s, count, size, table = _transposed(gathered.frames)
-    first = np.cumsum(size) - size
-    row = np.arange(size.sum(), dtype=np.int64) - np.repeat(first, size)
-    column, record = np.divmod(row, np.repeat(count, size))
-    channel = np.array(gathered.table, dtype=np.int64)[np.repeat(table, size) + column]
-    step = np.repeat(interval_s, size)
-    start_s = np.repeat(t0, size) + record * step
-    nodes = np.repeat(node_id, size)
+    An undated frame whose record has a begin all the same was dated afterwards, see `dating`.
+    """
+    found = [record for record in records if record.kind == "frame"]
+    decoded = wire.decode([record.payload for record in found], loads)
+    table = _Table(found, decoded, epochs)
+    ready = np.flatnonzero(table.first >= 0)
+    size = decoded.size[ready]
+    begin = np.full(len(found), -1, dtype=np.int64)
+    begin[ready] = np.cumsum(size) - size
+    raw, flags = _values(decoded, begin, int(size.sum())), _flags(decoded, begin, int(size.sum()))
+    row = np.arange(len(raw), dtype=np.int64) - np.repeat(begin[ready], size)
+    column, record = np.divmod(row, np.repeat(decoded.count[ready], size))
+    channel = np.array(table.channels, dtype=np.int64)[np.repeat(table.first[ready], size) + column]
+    step = np.repeat(decoded.interval_s[ready], size)
+    start_s = np.repeat(table.start_s[ready], size) + record * step
+    nodes = np.repeat(np.array([found[i].node_id for i in ready], dtype=np.int64), size)
+    denominators = np.array([c.denominator for c in table.distinct] or [1], dtype=np.float64)
     return Observations(
-        channels=tuple(gathered.channels),
-        number=np.repeat(number, size),
+        channels=tuple(table.distinct),
+        number=np.repeat(np.array([found[i].number for i in ready], dtype=np.int64), size),
         node_id=nodes,
         site_id=deployments.sites(nodes, start_s),
         channel=channel,
         start_s=start_s,
         end_s=start_s + step,
-        value=_values(gathered, first, size, channel),
-        flags=_flags(gathered, len(row)),
-        undated=gathered.undated,
-        unnamed=gathered.unnamed,
-        unreadable=gathered.unreadable,
+        value=np.where(raw == wire.MISSING, np.nan, raw / denominators[channel]),
+        flags=flags | np.repeat(np.where(decoded.t0[ready] == wire.NO_TIME, bits.DATED, 0), size),
+        undated=table.undated,
+        unnamed=table.unnamed,
+        unreadable=table.unreadable,
     )
 
 
-def _transposed(frames: Sequence[_Frame]) -> Ints:
-    return np.array(frames, dtype=np.int64).reshape(len(frames), len(_Frame._fields)).T
+class _Table:
+    """Which channels each frame's columns are: `first` is where they begin in `channels`, -1 for a frame that cannot
+    become rows; `channels` are places in `distinct`."""
+
+    def __init__(self, records: Sequence[StoredRecord], decoded: wire.Frames, epochs: Epochs) -> None:
+        self.undated = self.unnamed = 0
+        self.unreadable = int(decoded.unreadable.sum())
+        self.distinct: dict[Channel, int] = {}
+        self.channels: list[int] = []
+        self._begins: dict[tuple[int, int], tuple[int, int] | None] = {}
+        dates = np.array([-1 if r.start_s is None else r.start_s for r in records], dtype=np.int64)
+        self.start_s = np.where(decoded.t0 == wire.NO_TIME, dates, decoded.t0)
+        self.first = np.full(len(records), -1, dtype=np.int64)
+        columns, epoch = decoded.columns.tolist(), decoded.epoch.tolist()
+        readable = np.flatnonzero(~decoded.unreadable).tolist()
+        for i in readable:
+            self._place(i, records[i].log_id, epoch[i], columns[i], epochs)
+
+    def _place(self, i: int, log_id: int, epoch: int, columns: int, epochs: Epochs) -> None:
+        if self.start_s[i] < 0:
+            self.undated += 1
+            return
+        name = log_id, epoch
+        if name not in self._begins:
+            self._begins[name] = self._begin(epochs.get(*name))
+        found = self._begins[name]
+        if found is None:
+            self.unnamed += 1
+        elif found[1] != columns:
+            self.unreadable += 1
+        else:
+            self.first[i] = found[0]
+
+    def _begin(self, epoch: Epoch | None) -> tuple[int, int] | None:
+        if epoch is None:
+            return None
+        first = len(self.channels)
+        self.channels += [self.distinct.setdefault(channel, len(self.distinct)) for channel in epoch.channels]
+        return first, len(epoch.channels)
 
 
-def _values(gathered: _Gathered, first: Ints, size: Ints, channel: Ints) -> npt.NDArray[np.float64]:
-    total = np.cumsum(np.array(gathered.differences, dtype=np.int64))
-    before = np.concatenate((np.zeros(1, dtype=np.int64), total))[first]
-    denominators = np.array([c.denominator for c in gathered.channels], dtype=np.float64)
-    values = (total - np.repeat(before, size)) / denominators[channel]
-    values[gathered.missing] = np.nan
+def _values(decoded: wire.Frames, begin: Ints, rows: int) -> npt.NDArray[np.int32]:
+    values = np.zeros(rows, dtype=np.int32)
+    for group in decoded.groups:
+        at = begin[group.rows]
+        size = group.columns * group.count
+        values[(at[at >= 0, None] + np.arange(size)).reshape(-1)] = group.values.T[at >= 0].reshape(-1)
     return values
 
 
-def _flags(gathered: _Gathered, rows: int) -> Ints:
+def _flags(decoded: wire.Frames, begin: Ints, rows: int) -> Ints:
     flags = np.zeros(rows, dtype=np.int64)
-    for first, length, bits in gathered.runs:
-        flags[first : first + length] |= bits
+    for frame, column, first, length, bit in decoded.runs.tolist():
+        if begin[frame] >= 0:
+            at = begin[frame] + column * decoded.count[frame] + first
+            flags[at : at + length] |= bit
     return flags

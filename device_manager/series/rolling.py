@@ -13,7 +13,8 @@ from device_manager.series.deployments import NO_SITE, Deployments
 from device_manager.series.epochs import Channel, Epochs
 from device_manager.series.lineup import Reading, line_up
 from device_manager.series.rollups import RollUp, counted, kind_of, rolled
-from device_manager.series.store import FrameRows, FrameSource
+from device_manager.series.rows import FrameRows
+from device_manager.series.store import FrameSource
 
 _BACK_S = (0, 32 * 86_400, 1 << 40)  # how far to look back for the total before, more and more
 _EVER_S = 1 << 40
@@ -58,7 +59,7 @@ def roll_node(context: Context, node_id: int, since_s: int) -> Rolled | None:
 
 def _readings(context: Context, node_id: int, since_s: int) -> dict[Key, Reading]:
     """Read from the local day of `since_s` on, and from far enough before that every total has its predecessor."""
-    begin_s = since_s - 2 * PERIODS["1d"]
+    begin_s = since_s - 3 * PERIODS["1d"]
     found: dict[Key, Reading] = {}
     for back_s in _BACK_S:
         rows = context.source.frames(node_id, max(0, begin_s - back_s), _EVER_S)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from device_manager.series import flags as bits
 from device_manager.series.channels import Line
-from firmware.wire.frame import TOTAL_MODULUS
+from firmware.wire.batch import TOTAL_MODULUS
 from firmware.wire.quantities import QUANTITIES
 
 Ints = npt.NDArray[np.int64]

@@ -9,20 +9,9 @@ from device_manager.series.chunks import Chunk, ChunkKey
 from device_manager.series.dating import BootTime
 from device_manager.series.decisions import Decision
 from device_manager.series.numbering import Block
+from device_manager.series.rows import FrameRows
 
 NOT_UNDATED = -1
-
-
-class FrameRows(NamedTuple):
-    """Frames as columns of equal length. `start_s` is the begin of a dated frame; for one that was dated afterwards
-    what the manager found, None while nobody knows it. `unsure_s`: by how much that may be wrong."""
-
-    number: Sequence[int]
-    node_id: Sequence[int]
-    log_id: Sequence[int]
-    start_s: Sequence[int | None]
-    payload: Sequence[bytes]
-    unsure_s: Sequence[int]
 
 
 class Waiting(NamedTuple):

@@ -1,0 +1,163 @@
+"""Rebuild the derived tables from the frames, on several processors.
+
+Numbers that were given stay. Every frame that has none gets one; then all roll-ups are made anew, node by node, each
+node by one process, and what differs from what is stored is written with new numbers that name the old ones. When the
+tables were right, nothing changes.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_frames import SqlFrames
+from device_manager.adapters.store_series import SqlSeries
+from device_manager.series import numbering
+from device_manager.series.chunks import Chunk, ChunkKey, encode, merge
+from device_manager.series.decisions import fold
+from device_manager.series.epochs import Channel
+from device_manager.series.keeping import Keeper, renumber
+from device_manager.series.numbering import Block
+from device_manager.series.rolling import Rolled, changes, keys_within, roll_node
+
+_AHEAD = 4  # nodes in work for each process
+
+
+class Rebuilt(NamedTuple):
+    """What a rebuild did: readings (cells of frames) and nodes gone through, numbers given, chunks written."""
+
+    nodes: int
+    numbers: int
+    chunks: int
+    seconds: float
+
+
+class _Written(NamedTuple):
+    """A chunk that differs; its new numbers count from 1 and are kept negative."""
+
+    key: ChunkKey
+    channels: tuple[Channel, ...]
+    body: bytes
+    replaces: npt.NDArray[np.int64]
+
+
+class _Node(NamedTuple):
+    node_id: int
+    newest_s: int | None
+    written: list[_Written]
+
+
+def rebuild(database: Path, processes: int = 2, said: Callable[[str], None] = lambda line: None) -> Rebuilt:
+    """Rebuild everything derived beside `database`; no other Keeper may run meanwhile. `said` hears of progress."""
+    began = time.monotonic()
+    series = SqlSeries(database)
+    frames = SqlFrames(database, series)
+    try:
+        keeper = Keeper(frames, series, Cbor2Codec().loads)
+        said("numbering frames")
+        numbers = keeper.advance(roll_up=False).numbers
+        nodes = frames.node_ids()
+        written = 0
+        for done, node in enumerate(_rolled(database, nodes, processes), start=1):
+            written += len(node.written)
+            numbers += _put(series, node)
+            said(f"rolled up node {done} of {len(nodes)}")
+    finally:
+        frames.close()
+        series.close()
+    return Rebuilt(len(nodes), numbers, written, time.monotonic() - began)
+
+
+def _rolled(database: Path, nodes: list[int], processes: int) -> Iterator[_Node]:
+    """Yield the nodes in order; with one process no other is started."""
+    if processes <= 1 or len(nodes) < 2:
+        _open(database)
+        yield from map(_roll, nodes)
+        _close()
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), _open, (database,)) as pool:
+        waiting: list[Future[_Node]] = []
+        for node_id in nodes:
+            waiting.append(pool.submit(_roll, node_id))
+            if len(waiting) > _AHEAD * processes:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+class _Worker:
+    """What one process keeps open."""
+
+    def __init__(self, database: Path) -> None:
+        self.series = SqlSeries(database)
+        self.frames = SqlFrames(database, self.series)
+        loads = Cbor2Codec().loads
+        self.context = Keeper(self.frames, self.series, loads).context(fold(self.frames.decisions()))
+
+
+_worker: _Worker | None = None
+
+
+def _open(database: Path) -> None:
+    global _worker
+    _worker = _Worker(database)
+
+
+def _close() -> None:
+    global _worker
+    if _worker:
+        _worker.frames.close()
+        _worker.series.close()
+    _worker = None
+
+
+def _roll(node_id: int) -> _Node:
+    assert _worker is not None  # _open came before
+    made = roll_node(_worker.context, node_id, 0)
+    with _worker.series.reading() as stored:
+        old_keys = stored.chunk_keys(node_id)
+        written = []
+        for key in sorted({*(keys_within(made) if made else ()), *old_keys}):
+            found = _changed(made, key, stored.chunk(key) if key in old_keys else None)
+            if found:
+                chunk, differ = found
+                replaces = renumber(chunk, differ, 1)
+                chunk.number[differ] *= -1
+                written.append(_Written(key, chunk.channels, encode(chunk), replaces))
+    return _Node(node_id, made.newest_s if made else None, written)
+
+
+def _changed(made: Rolled | None, key: ChunkKey, old: Chunk | None) -> tuple[Chunk, npt.NDArray[np.bool_]] | None:
+    """As `changes`; a chunk of a place where no reading belongs any more loses all its cells."""
+    if made and (key.site_id, key.period) in made.windows:
+        return changes(made, key, old)
+    if old is None:
+        return None
+    merged, differ = merge(old, None, 0, 1 << 40)
+    return (merged, differ) if differ.any() else None
+
+
+def _put(series: SqlSeries, node: _Node) -> int:
+    with series.begin() as step:
+        progress = step.progress()
+        given = progress.observation
+        for chunk in node.written:
+            step.put_encoded(chunk.key, chunk.channels, given, chunk.body)
+            given += len(chunk.replaces)
+        if node.written:
+            keys, replaces = [c.key for c in node.written], [c.replaces for c in node.written]
+            counts = [len(r) for r in replaces]
+            block: Block = numbering.rollups_block(
+                progress.observation + 1, keys, counts, np.concatenate(replaces), "rebuilt"
+            )
+            step.put_block(block)
+            step.put_progress(progress._replace(observation=given))
+        if node.newest_s is not None:
+            step.put_newest(node.node_id, node.newest_s)
+    return given - progress.observation
