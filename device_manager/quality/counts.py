@@ -2,13 +2,17 @@
 
 import numpy as np
 
-from device_manager.quality.channel import HOUR_S, Bools, Channel, Floats, Ints
+from device_manager.quality.channel import HOUR_S, Channel, Floats, Ints
 from device_manager.quality.finding import Finding
 from device_manager.quality.runs import grouped_percentiles, runs
 from device_manager.quality.statistics import nobody_by_chance
 
 WEEK_H = 168
+DAY_H = 24
 CONTEXT_H = 3
+LEAST_USUAL = 50
+"""People in the hours beside a run, below which their number says too little of how lively the place was."""
+
 
 SHAPE = 4.0
 """An hour differs by about half (1/sqrt(4)) from what the same hour of other weeks and the hours around it suggest."""
@@ -35,8 +39,10 @@ def switched_off(channel: Channel, local_s: Ints) -> list[Finding]:
     """Return runs of hours without anybody that chance does not explain.
 
     `channel` holds people an interval (not totals); `local_s` its times shifted to the local clock, because people
-    live by it. Expected are the people of the same hour of other weeks (median), no more than in proportion to how
-    lively the three hours before and after the run were: an empty street in snow is no fault.
+    live by it. Expected are, in the first and the last three hours of the run, the people of the same hours of other
+    weeks (median), no more than in proportion to how lively the three hours next to them were. So a counter is off when
+    a lively street falls silent or comes back at a stroke; a street empty in snow, or a library closed on a holiday,
+    fades. A week of nobody is a fault without such an edge.
     """
     hours, people = hourly(channel)
     if len(hours) < LEAST_WEEKS * WEEK_H:
@@ -46,13 +52,18 @@ def switched_off(channel: Channel, local_s: Ints) -> list[Finding]:
     found = []
     for first, end in runs(people == 0):
         expected = _expected(people, usual, first, end)
+        if (end - first) >= WEEK_H:
+            expected = float(usual[first:end].sum())
         if nobody_by_chance(expected, SHAPE) < CHANCE:
             found.append(_off(channel, int(hours[first]), end - first, expected))
     return found
 
 
 def _usual(hour_of_week: Ints, people: Floats) -> Floats:
+    """Return the median of the same hour of all weeks; days without anybody do not count, they may be the fault."""
     known = ~np.isnan(people)
+    for first, end in runs(people == 0):
+        known[first:end] &= end - first < DAY_H
     hours, medians = grouped_percentiles(hour_of_week[known], people[known], 50.0)
     week = np.zeros(WEEK_H)
     week[hours] = medians
@@ -61,12 +72,17 @@ def _usual(hour_of_week: Ints, people: Floats) -> Floats:
 
 
 def _expected(people: Floats, usual: Floats, first: int, end: int) -> float:
-    around: Bools = np.zeros(len(people), dtype=bool)
-    around[max(0, first - CONTEXT_H) : end + CONTEXT_H] = True
-    around[first:end] = False
-    around &= ~np.isnan(people)
-    lively = people[around].sum() / max(1.0, usual[around].sum()) if around.any() else 1.0
-    return float(np.nansum(usual[first:end]) * min(1.0, lively))
+    """Return the larger of what the hours before the run and those after it let expect within it."""
+    before, after = slice(max(0, first - CONTEXT_H), first), slice(end, end + CONTEXT_H)
+    began = usual[first : min(end, first + CONTEXT_H)].sum() * _lively(people[before], usual[before])
+    ended = usual[max(first, end - CONTEXT_H) : end].sum() * _lively(people[after], usual[after])
+    return float(max(began, ended))
+
+
+def _lively(people: Floats, usual: Floats) -> float:
+    """Return the share 0..1 of the usual people that came; 0 where too few are usual to say."""
+    known = ~np.isnan(people)
+    return min(1.0, people[known].sum() / usual[known].sum()) if usual[known].sum() >= LEAST_USUAL else 0.0
 
 
 def _off(channel: Channel, hour: int, length: int, expected: float) -> Finding:

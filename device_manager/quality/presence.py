@@ -9,7 +9,7 @@ import numpy as np
 
 from device_manager.quality.channel import DAY_S, HOUR_S, Channel, Floats, Ints
 from device_manager.quality.finding import Finding, merged
-from device_manager.quality.statistics import share_bounds
+from device_manager.quality.statistics import surely_below
 
 OUTAGE_S = HOUR_S
 """Shorter gaps are counted by the day: losing a record here and there is what radio does."""
@@ -64,7 +64,7 @@ def thin_days(channel: Channel) -> list[Finding]:
     found = []
     for day, got in enumerate(np.bincount(times // DAY_S - first_day).tolist(), start=first_day):
         expected = round(_expected_s(channel, times, day, silent) / channel.interval_s)
-        if got < LEAST_PRESENCE * expected and share_bounds(got, expected)[1] < LEAST_PRESENCE:
+        if got < LEAST_PRESENCE * expected and surely_below(got, expected, LEAST_PRESENCE):
             found.append(_thin(channel, day, got, expected))
     return [_summed(channel, one) for one in merged(found, 0)]
 

@@ -11,14 +11,17 @@ import numpy as np
 from device_manager.quality.channel import DAY_S, HOUR_S, Bools, Channel
 from device_manager.quality.finding import Finding, merged
 from device_manager.quality.limits import Limits
-from device_manager.quality.runs import clusters, running_median
+from device_manager.quality.runs import clusters, running_median, runs
 
 WINDOW_S = 750
 """Half of the window of the median: a quarter of an hour to each side has no more than a plume's passing."""
 
-SPIKY_HOURS = 5
-"""Different hours with a spike within 24 h. A busy place has one every other day; were they independent, five within a
-day would come once in a hundred years of a channel (Poisson, mean 0.5 a day: 1.7e-4; one spike in three days: 3e-5)."""
+LONGEST_S = 300
+"""What lasts longer (or more than two records) is a plume: a bonfire, a lorry that stands, a rocket and its smoke."""
+
+SPIKY_HOURS = 6
+"""Different hours with a spike within 24 h. A busy place has one every other day; were they independent, six within a
+day would come once in two hundred years of a channel (Poisson, mean 0.5: 1.4e-5 a day), five once in sixteen."""
 
 JOIN_S = DAY_S
 
@@ -45,13 +48,21 @@ def _jump(kept: Channel, away: np.ndarray, rows: np.ndarray, limit: float, unit:
 
 
 def spikes(channel: Channel, limits: Limits) -> Bools:
-    """Return the rows (of present and missing ones) that are spikes; none where the quantity knows no spikes."""
+    """Return the rows (of present and missing ones) that are short spikes; none where the quantity knows none."""
     mask = np.zeros(len(channel.value), dtype=bool)
     if limits.spike_factor is not None and channel.interval_s <= WINDOW_S / 2:
         kept = channel.where(channel.present)
         usual = limits.spike_factor * (_median(kept) + limits.spike_offset) - limits.spike_offset
-        mask[channel.present] = kept.value > usual
+        mask[channel.present] = _short(kept.value > usual, max(2, int(LONGEST_S / kept.interval_s)))
     return mask
+
+
+def _short(high: Bools, most: int) -> Bools:
+    """Return only runs of at most so many rows."""
+    short = np.zeros(len(high), dtype=bool)
+    for first, end in runs(high):
+        short[first:end] = end - first <= most
+    return short
 
 
 def spiky(channel: Channel, limits: Limits, unit: str) -> list[Finding]:

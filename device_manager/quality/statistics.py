@@ -35,6 +35,11 @@ def rate_at_most(events: int, exposure: float, level: float = LEVEL) -> float:
     return top * _crossing(lambda x: -_poisson_up_to(events, top * x), -(1 - level)) / exposure
 
 
+def surely_below(hits: int, of: int, share: float, level: float = LEVEL) -> bool:
+    """Return whether the upper Clopper-Pearson bound of `hits` of `of` lies below `share`, without looking for it."""
+    return _binomial_up_to(hits, of, share) < (1 - level) / 2
+
+
 def median_bounds(rising: Sequence[float] | npt.NDArray[np.float64], level: float = LEVEL) -> tuple[float, float]:
     """Return the exact interval of a median from values in rising order: two of them, or (-inf, inf) below six values.
 

@@ -108,10 +108,12 @@ def standing(channel: Channel, limits: Limits, unit: str, temperature: Channel |
 
 def _stands(run: Channel, limits: Limits, unit: str, kept: Channel) -> Finding | None:
     hours = len(run.value) * run.interval_s / HOUR_S  # records, not time: nothing stands in a gap
-    limit = (limits.stuck_h or 0.0) * max(1.0, _resolution(kept.value) / limits.step)
+    if limits.stuck_h is None or hours <= limits.stuck_h or len(run.value) < EQUAL_RECORDS:
+        return None
+    limit = limits.stuck_h * max(1.0, _resolution(kept.value) / limits.step)
     if run.value[0] == kept.value.min():
         limit *= LOWEST_STANDS_LONGER
-    if hours <= limit or len(run.value) < EQUAL_RECORDS:
+    if hours <= limit:
         return None
     return _stuck(run, hours, limit, "h", f"exactly {run.value[0]:g} {unit} for {hours:.1f} h, at most {limit:g} h")
 
