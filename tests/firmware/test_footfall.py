@@ -267,6 +267,18 @@ assert got == (0, 0)
 """)
 
 
+def test_person_lost_while_standing_at_the_line_is_taken_up_again(passes):
+    passes("""
+radar = Radar()
+for x in range(-2000, -99, 100): radar.frame((x, 2500))
+for _ in range(20): radar.frame((-100, 2500))
+for _ in range(200): radar.frame()
+for _ in range(20): radar.frame((-150, 2600))
+for x in range(-100, 2001, 100): got = radar.frame((x, 2500))
+assert got == (1, 0)
+""")
+
+
 def test_stray_echo_begins_nothing(passes):
     passes("""
 radar = Radar()

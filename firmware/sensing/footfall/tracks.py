@@ -23,7 +23,9 @@ SAME_FRAMES = 4  # of one speed that is not 0 in a row: the radar coasts
 
 
 class Tracks:
-    """`x`, `y`, `vx`, `vy` by track; `hits[i]` is 0 where there is none; `fresh[i]` when the last frame began it."""
+    """`x`, `y`, `vx`, `vy` by track; `hits[i]` is 0 where there is none; `fresh[i]` when the last frame began it,
+    `ended[i]` when it ended it (its x and y stay for that frame).
+    """
 
     def __init__(self) -> None:
         self.x, self.y = array("i", bytes(4 * MOST)), array("i", bytes(4 * MOST))
@@ -32,7 +34,7 @@ class Tracks:
         self.missed = bytearray(MOST)
         self._speed = array("h", bytes(2 * MOST))
         self._same = bytearray(MOST)
-        self.fresh = bytearray(MOST)
+        self.fresh, self.ended = bytearray(MOST), bytearray(MOST)
         self._taken = bytearray(TARGETS)
         self._joined = bytearray(MOST)
 
@@ -46,7 +48,7 @@ class Tracks:
         for i in range(TARGETS):
             self._taken[i] = i >= count
         for i in range(MOST):
-            self._joined[i] = self.fresh[i] = 0
+            self._joined[i] = self.fresh[i] = self.ended[i] = 0
         for _ in range(count):
             if not self._join_nearest(count, xs, ys, speeds, frame_ms):
                 break
@@ -98,10 +100,11 @@ class Tracks:
                 self.missed[i] += 1
                 if self.missed[i] > (COAST_FRAMES if self.hits[i] >= HITS else COAST_NEW_FRAMES):
                     self.hits[i] = 0
+                    self.ended[i] = 1
 
     def _begin(self, x: int, y: int) -> None:
         for i in range(MOST):
-            if not self.hits[i]:
+            if not (self.hits[i] or self.ended[i]):
                 self.x[i], self.y[i] = x, y
                 self.vx[i] = self.vy[i] = self.missed[i] = self._same[i] = self._speed[i] = 0
                 self.hits[i] = self.fresh[i] = 1
