@@ -80,13 +80,23 @@ class Cursor:
         """
         start, seq = self.offset, self.seq
         self.offset += 4
+        if self._scan(seq, end_seq):
+            return True
+        self.offset, self.seq = start, seq
+        return False
+
+    def find_first(self, sector: int, address: int, first_seq: int, end_seq: int) -> bool:
+        """Go to the first whole record of a sector whose header is damaged, if it is one of `first_seq`..`end_seq`-1."""
+        self.enter(sector, address, first_seq)
+        return self._scan(first_seq, end_seq)
+
+    def _scan(self, first_seq: int, end_seq: int) -> bool:
         while self.offset + layout.RECORD_HEAD_BYTES < layout.NOTE_AT:
             self._flash.read(self._address + self.offset, self._head)
             self.length, self.kind, self.state, self.seq, self._crc = layout.unpack_record(self._head)
-            if seq <= self.seq < end_seq and self._fits() and self.holds():
+            if first_seq <= self.seq < end_seq and self._fits() and self.holds():
                 return True
             self.offset += 4
-        self.offset, self.seq = start, seq
         return False
 
     def _fits(self) -> bool:

@@ -5,7 +5,8 @@
 that a manager restored from a backup gets them again.
 
 Sequence numbers count from 0 inside a log and never repeat: they are found again from the newest sector, which is never
-erased before the next one has its header. When the ring is full its oldest sector goes; what was not released there is
+erased before the next one has its header, and whose records are found even when its header rots. (A number could repeat
+only if header and all records of the newest sector rot at once.) When the ring is full its oldest sector goes; what was not released there is
 a loss, and becomes a record of the log itself. Two drops may share one loss record, and it may name numbers that the
 manager has in fact committed (it was told so, or not, by a watermark that never came): it says what the node no
 longer has.
@@ -67,6 +68,20 @@ class Outbox:
         if self._owed_last != _NONE:
             self._declare_owed()
         return seq
+
+    def idle(self) -> None:
+        """Erase ahead: call it when the chip may stand still for 80 ms; does nothing until the newest sector is half full.
+
+        A full ring gives up its oldest sector here, half a sector earlier than it had to. So `append` erases only when
+        nobody was idle for half a sector.
+        """
+        if self._offset < layout.SECTOR_BYTES // 2:
+            return
+        if self._sectors.is_full():
+            self._drop_oldest()
+        self._sectors.prepare()
+        if self._owed_last != _NONE:
+            self._declare_owed()
 
     def append_loss(self, first: int, last: int, reason: str) -> int:
         """Give up records `first`..`last` (any below head) for ever; return the seq of the record that says so."""
@@ -200,7 +215,7 @@ class Outbox:
         self._enter(cursor, self._sectors.newest)
         limit = cursor.seq + layout.SECTOR_BYTES
         self._offset = layout.NOTE_AT  # closed, unless the walk ends at blank flash without damage
-        broken = False
+        broken = self._sectors.is_damaged
         while True:
             found = cursor.load()
             if found == BLANK and not broken:

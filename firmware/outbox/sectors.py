@@ -2,11 +2,15 @@
 
 Keeps four bytes of RAM for each sector (the seq of its first record); everything else is read from flash. A sector's
 records are those from its own first seq up to, not including, the next sector's: whatever else lies in it is ignored.
+
+A header may rot. Then the sector is known by its place in the ring and by its records, which verify by themselves; this
+holds for the newest sector too, so that no number is given twice.
 """
 
 from array import array
 
 from firmware.outbox import layout
+from firmware.outbox.cursor import Cursor
 
 MIN_SECTORS = 4
 MAX_SECTORS = 2048  # 8 MiB, 8 kB of table
@@ -30,11 +34,15 @@ class Sectors:
         self.oldest = 0
         self.newest = -1
         self.unflagged = 0  # the first sector that is not marked as released as a whole
+        self.is_damaged = False  # the newest has lost its header: nothing is appended to it
+        self._prepared = False  # the block of the next sector is erased
 
     def open(self) -> bool:
         """Find the log on the flash; False when there is none."""
         if not self._find_newest():
             return False
+        while self._find_newer():
+            self.is_damaged = True
         self.oldest = self.newest
         self.unflagged = 0
         for number in range(self.newest - 1, max(-1, self.newest - self.count), -1):
@@ -57,11 +65,21 @@ class Sectors:
     def start(self, first_seq: int) -> None:
         """Open the next sector of the ring for records from `first_seq` on; its block's old sector must be retired."""
         number = self.newest + 1
-        self._flash.erase(number % self.count)
+        self.prepare()
+        self._prepared = self.is_damaged = False
         layout.pack_sector(self._head, self.count, self.log, number, first_seq, self.lost)
         self._flash.program(self.address(number), self._head)
         self._first[number % self.count] = first_seq
         self.newest = number
+
+    def prepare(self) -> None:
+        """Erase the block of the next sector, whose old sector must be retired, unless that is done already.
+
+        Not remembered over a restart: half an erase looks like a whole one, and its bits may turn.
+        """
+        if not self._prepared:
+            self._flash.erase((self.newest + 1) % self.count)
+            self._prepared = True
 
     def is_full(self) -> bool:
         """True when the next sector's block still holds the oldest one."""
@@ -134,6 +152,25 @@ class Sectors:
                 self.log, self.newest, self._first[block], self.lost, _ = found
         return self.newest >= 0
 
+    def _find_newer(self) -> bool:
+        """Take the sector behind the newest, when it has records of this log but no header."""
+        number = self.newest + 1
+        first = self.first_seq(self.newest)
+        found = self._first_by_records(number, first, first + 2 * layout.SECTOR_BYTES)
+        if found >= 0:
+            self._first[number % self.count] = found
+            self.newest = number
+        return found >= 0
+
+    def _first_by_records(self, number: int, first_seq: int, end_seq: int) -> int:
+        """The number of the first whole record in a sector without header, -1 when there is none in that range."""
+        probe = memoryview(self._head)[:_PROBE_BYTES]
+        self._flash.read(self.address(number), probe)
+        if probe == _BLANK or probe == layout.RETIRED:
+            return -1
+        cursor = Cursor(self._flash, self.log)
+        return cursor.seq if cursor.find_first(number, self.address(number), first_seq, end_seq) else -1
+
     def _adopt(self, number: int) -> None:
         """Take an older sector into the table; one that cannot be read counts as empty, so that others stay found."""
         found = self._read(number % self.count)
@@ -144,4 +181,8 @@ class Sectors:
             if found[4]:
                 self.unflagged = max(self.unflagged, number + 1)
         else:
-            self._first[number % self.count] = after
+            # The block of the next sector may be half erased: what is still in it is given up already.
+            first = self._first_by_records(number, 0, after) if number > self.newest + 1 - self.count else -1
+            self._first[number % self.count] = first if first >= 0 else after
+            if first >= 0:
+                self.oldest = number

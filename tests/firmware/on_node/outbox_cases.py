@@ -252,6 +252,63 @@ def case_lost_sector_header_leaves_the_others_readable():
     assert again.last_unreadable(missing[3]) == missing[-1]
 
 
+def rot_header(flash, sector, blocks):
+    """Turn bits of a sector's header both ways, as no program operation could."""
+    for offset in (0, 9, 17, 25):
+        flash.image[sector % blocks * 4096 + offset] ^= 0x3C
+
+
+def case_rotten_header_of_the_newest_sector_repeats_no_number():
+    for records_in_newest in (1, 3, 9):
+        flash, kept = NorFlash(6), {}
+        outbox = Outbox(flash, new_log)
+        while outbox._sectors.newest < 7 or outbox.head - outbox._sectors.first_seq(7) < records_in_newest:
+            put(outbox, 390, kept)
+        outbox.release(outbox.head - 2)
+        head = outbox.head
+        rot_header(flash, 7, 6)
+        again = Outbox(flash, never)
+        assert again.head == head, (again.head, head)
+        check_all(again, kept)
+        assert put(again, 390, kept) == head
+        assert again._sectors.newest == 8
+        for box in (again, Outbox(flash, never)):
+            assert box.head == head + 1
+            check_all(box, kept)
+        check_accounted(again, head - 2)
+
+
+def case_rotten_header_of_an_older_sector_costs_nothing():
+    flash, kept = NorFlash(6), {}
+    outbox = Outbox(flash, new_log)
+    for _ in range(45):
+        put(outbox, 380, kept)
+    for sector in (0, 1, 2, 3):
+        rot_header(flash, sector, 6)
+    again = Outbox(flash, never)
+    assert (again.head, again.tail) == (45, 0)
+    check_all(again, kept)
+
+
+def case_erase_ahead_leaves_no_erase_to_append():
+    flash, kept = NorFlash(4), {}
+    outbox = Outbox(flash, new_log)
+    for _ in range(200):
+        before = sum(flash.erases)
+        put(outbox, 390, kept)
+        assert sum(flash.erases) == before or outbox.head < 3
+        outbox.idle()
+        erased = sum(flash.erases)
+        outbox.idle()
+        assert sum(flash.erases) == erased
+        check_accounted(outbox, 0)
+    check_all(outbox, kept)
+    assert outbox.head - outbox.tail >= 2 * 9
+    assert max(flash.erases) - min(flash.erases) <= 1
+    again = Outbox(flash, never)
+    assert (again.head, again.tail) == (outbox.head, outbox.tail)
+
+
 def case_sequential_reading_is_cheap():
     flash = NorFlash(16)
     outbox = Outbox(flash, new_log)
@@ -271,13 +328,16 @@ def case_sequential_reading_is_cheap():
     assert reads[0] <= 3 * (outbox.head - outbox.tail), reads
 
 
-def scenario(flash, steps):
+def scenario(flash, steps, idles=False):
     """Fill a small ring by appends, releases and drops; `steps` gets (operations so far, head, released, tail)."""
     outbox, kept = Outbox(flash, new_log), {}
     sizes = (30, 701, 44, 1203, 390, 5, 2600, 90)
     for i in range(44):
         put(outbox, sizes[i % len(sizes)], kept)
         steps.append((len(flash.log), outbox.head, outbox.released, outbox.tail))
+        if idles:
+            outbox.idle()
+            steps.append((len(flash.log), outbox.head, outbox.released, outbox.tail))
         if i in (3, 9, 10, 22):
             outbox.release(outbox.head - 2)
             steps.append((len(flash.log), outbox.head, outbox.released, outbox.tail))
@@ -308,8 +368,16 @@ def check_after_cut(flash, outbox, before, after, kept, what):
 
 
 def case_cut_at_every_operation_loses_at_most_the_record_being_written():
+    print(cut_everywhere(False), "cuts")
+
+
+def case_cut_at_every_operation_with_erase_ahead():
+    print(cut_everywhere(True), "cuts")
+
+
+def cut_everywhere(idles):
     recorder, steps = NorFlash(4, log=[]), [(0, 0, 0, 0)]
-    kept = scenario(recorder, steps)
+    kept = scenario(recorder, steps, idles)
     assert recorder.erases[0] >= 3, recorder.erases
     base, step, cuts = NorFlash(4), 0, 0
     for i, operation in enumerate(recorder.log):
@@ -320,7 +388,7 @@ def case_cut_at_every_operation_loses_at_most_the_record_being_written():
             check_after_cut(flash, outbox, steps[step], steps[step + 1], kept, (i, operation[:2], how))
             cuts += 1
         base.apply(*operation)
-    print(cuts, "cuts")
+    return cuts
 
 
 def case_second_cut_after_the_first_still_accounts_for_everything():
