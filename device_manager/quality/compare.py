@@ -96,15 +96,11 @@ def summary(channel: Channel, start_s: int, end_s: int) -> Window:
         got=len(values),
         flagged=int(np.count_nonzero(part.flags)),
         hours=hours,
-        whole_hours=int(np.count_nonzero(got >= WHOLE_HOUR * min(1.0, HOUR_S / channel.interval_s) * _most(channel))),
+        whole_hours=int(np.count_nonzero(got >= WHOLE_HOUR * HOUR_S / channel.interval_s)),
         flagged_hours=int(np.count_nonzero(flagged)),
         level=float(level),
         spread=float(high - low),
     )
-
-
-def _most(channel: Channel) -> float:
-    return max(1.0, HOUR_S / channel.interval_s)
 
 
 def _by_hour(times_s: Ints, first: int, hours: int) -> Ints:
@@ -204,8 +200,13 @@ def _rate(channel: Channel, at_s: int, until_s: int, past_s: int) -> Comparison:
 
 
 def _spread(past: Channel, now: Channel, limits: Limits) -> Comparison:
-    was, after = (np.log(_hourly_spread(part) + limits.step) for part in (past, now))
+    was, after = (np.log(_hourly_spread(_unsaturated(part, limits)) + limits.step) for part in (past, now))
     return _moved(now.name, "spread", was, after, float(np.log(SPREAD_RATIO)))
+
+
+def _unsaturated(part: Channel, limits: Limits) -> Channel:
+    """Return the channel without values at the end of their scale, where standing still is natural."""
+    return part if limits.saturates is None else part.without(part.value >= limits.saturates)
 
 
 def _hourly_spread(part: Channel) -> Floats:
@@ -219,14 +220,23 @@ def _hourly_spread(part: Channel) -> Floats:
 def _level(past: Channel, now: Channel, limits: Limits) -> Comparison:
     """Compare hours with the same hour of the days before; people in ratios, sound in dB."""
     counted = limits.drift_abs is None
-    past_hours, was = hourly_medians(past)
-    hours, after = hourly_medians(now)
+    (past_hours, was), (hours, after) = (
+        _hourly_people(part) if counted else hourly_medians(part) for part in (past, now)
+    )
     if counted:
         was, after = np.log(was + PEOPLE_OFFSET), np.log(after + PEOPLE_OFFSET)
     usual = course(past_hours % 24, was)
     away_then, away_now = was - usual[past_hours % 24], after - usual[hours % 24]
     limit = float(np.log(PEOPLE_RATIO)) if counted else limits.drift_abs or 0.0
     return _moved(now.name, "level", away_then, away_now[~np.isnan(away_now)], limit)
+
+
+def _hourly_people(part: Channel) -> tuple[Ints, Floats]:
+    """Return (hour since 1970, people an hour) for hours with a record; lost records count like the others of the hour."""
+    kept = part.where(part.present)
+    hours, of = np.unique(kept.start_s // HOUR_S, return_inverse=True)
+    records = np.bincount(of, minlength=len(hours))
+    return hours, np.bincount(of, kept.value, len(hours)) / np.maximum(records, 1) * HOUR_S / part.interval_s
 
 
 def _moved(name: str, what: str, past: Floats, now: Floats, limit: float) -> Comparison:

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from device_manager.quality.channel import HOUR_S, Channel, Floats, Ints
-from device_manager.quality.finding import Finding
+from device_manager.quality.channel import DAY_S, HOUR_S, Channel, Floats, Ints
+from device_manager.quality.finding import Finding, merged
 from device_manager.quality.runs import grouped_percentiles, runs
 from device_manager.quality.statistics import nobody_by_chance
 
 WEEK_H = 168
 DAY_H = 24
 CONTEXT_H = 3
-LEAST_USUAL = 50
-"""People in the hours beside a run, below which their number says too little of how lively the place was."""
+LEAST_BESIDE = 50
+"""People in the hours beside a run, usually and this time: fewer say too little of how lively the place was. (On days
+on which hardly anybody is out, nights are emptier than days let expect.)"""
 
 
 SHAPE = 4.0
@@ -56,7 +57,7 @@ def switched_off(channel: Channel, local_s: Ints) -> list[Finding]:
             expected = float(usual[first:end].sum())
         if nobody_by_chance(expected, SHAPE) < CHANCE:
             found.append(_off(channel, int(hours[first]), end - first, expected))
-    return found
+    return merged(found, DAY_S)
 
 
 def _usual(hour_of_week: Ints, people: Floats) -> Floats:
@@ -80,9 +81,10 @@ def _expected(people: Floats, usual: Floats, first: int, end: int) -> float:
 
 
 def _lively(people: Floats, usual: Floats) -> float:
-    """Return the share 0..1 of the usual people that came; 0 where too few are usual to say."""
+    """Return the share 0..1 of the usual people that came; 0 where too few came, or usually come, to say."""
     known = ~np.isnan(people)
-    return min(1.0, people[known].sum() / usual[known].sum()) if usual[known].sum() >= LEAST_USUAL else 0.0
+    came, come = people[known].sum(), usual[known].sum()
+    return min(1.0, came / come) if min(came, come) >= LEAST_BESIDE else 0.0
 
 
 def _off(channel: Channel, hour: int, length: int, expected: float) -> Finding:

@@ -15,7 +15,7 @@ OUTAGE_S = HOUR_S
 """Shorter gaps are counted by the day: losing a record here and there is what radio does."""
 
 LEAST_PRESENCE = 0.9
-"""Decision 2011/850/EU asks for 75 % of an hour and 90 % of a year; a node that loses more has a radio problem."""
+"""Directive 2008/50/EC, annex XI, asks for 90 % of a year's hours; a node that loses more has a radio problem."""
 
 SHARED_NODES = 3
 SHARED_INTERVALS = 4

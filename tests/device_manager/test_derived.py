@@ -71,7 +71,7 @@ def test_kappa_koehler_in_dry_air_changes_nothing_and_in_fog_gives_nothing() -> 
     assert math.isnan(dry[1])
 
 
-def test_kappa_koehler_at_85_percent_follows_crilley_equation_5() -> None:
+def test_kappa_koehler_at_85_percent_follows_crilley() -> None:
     """C = 1 + (0.4 / 1.65) / (-1 + 1 / 0.85) = 2.3737; Crilley et al. (2018), Atmos. Meas. Tech. 11, 709."""
     assert kappa_koehler(np.array([23.737]), np.array([85.0]))[0] == pytest.approx(10.0, abs=0.001)
 

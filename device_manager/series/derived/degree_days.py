@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 ROOM_CEL = 20.0
 HEATING_LIMIT_CEL = 15.0
 MIN_HOURS = 20
-"""Hours of a local day that need a reading: DWD gives a daily mean from hourly values when at most a few miss."""
+"""Hours of a day of 24 that need a reading: four that miss move the mean of a sunny day by about one kelvin."""
 
 
 def heating_degrees(daily_mean_cel: Floats, room_cel: float = ROOM_CEL, limit_cel: float = HEATING_LIMIT_CEL) -> Floats:

@@ -95,8 +95,8 @@ def noise_days(
 ) -> NoiseDays:
     """Return the noise days of a series of LAeq over `interval_s` each.
 
-    A period is given when at least `min_coverage` of it was measured. 0.75 is the share of valid values that
-    Commission Decision 2011/850/EU asks for in air quality; for noise no such number is set, so it can be chosen.
+    A period is given when at least `min_coverage` of it was measured. 0.75 is the share that Directive 2008/50/EC,
+    annex XI, asks for in air quality (means of an hour and of 8 hours); for noise no number is set, so it can be chosen.
     """
     known = ~np.isnan(np.asarray(laeq_db, dtype=np.float64))
     times, levels = np.asarray(start_s, dtype=np.int64)[known], np.asarray(laeq_db, dtype=np.float64)[known]

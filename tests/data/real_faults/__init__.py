@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
