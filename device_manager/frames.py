@@ -38,8 +38,8 @@ _HEAD_ITEMS = 7  # version, log, seq, epoch, t0, interval_s, count
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Frames of one shape. `values` is (columns * count, frames), column after column, MISSING where nothing was read;
-    `rows` are the frames' positions among all."""
+    """Frames of one shape. `values` is (columns * count, frames), column after column, MISSING where nothing was read,
+    or holds the first columns only; `rows` are the frames' positions among all."""
 
     rows: Ints
     columns: int
@@ -103,6 +103,14 @@ _HEAD_BYTES = np.where(np.arange(32) < 24, 1, 0).astype(np.int64)
 _HEAD_BYTES[24:27] = (2, 3, 5)
 
 
+def distinct(numbers: Ints) -> list[int]:
+    """Return the distinct numbers, sorted; fast where there is one."""
+    if len(numbers) and (numbers == numbers[0]).all():
+        return [int(numbers[0])]
+    found: list[int] = np.unique(numbers).tolist()
+    return found
+
+
 class _Walk:
     """One buffer of all frames put end to end."""
 
@@ -140,17 +148,21 @@ class _Walk:
         self.odd |= (first != 0x88) & ~self.extras
         self.at = self.at + 1
 
-    def values(self, rows: Ints, size: int) -> tuple[Values, Bools]:
-        """Return the running sums of `size` values of each frame in `rows`, and which frames walked well."""
-        following = np.arange(len(self.bytes), dtype=np.int32) + _LENGTHS[self.bytes]
-        np.minimum(following, len(self.bytes) - _PAD_BYTES, out=following)
+    def values(self, rows: Ints, size: int, *, whole: bool) -> tuple[Values, Bools]:
+        """Return the running sums of the first `size` values of each frame in `rows`, and which frames walked well:
+        over items of the right types, and, when that is the `whole` list, to the end."""
         at = np.empty((size + 1, len(rows)), dtype=np.int32)
+        first = np.empty((size, len(rows)), dtype=np.uint8)
         at[0] = self.at[rows]
+        last = len(self.bytes) - _PAD_BYTES
         for step in range(size):
-            np.take(following, at[step], out=at[step + 1])
-        first = self.bytes[at[:-1]]
+            np.take(self.bytes, at[step], out=first[step], mode="clip")
+            np.add(at[step], _LENGTHS[first[step]], out=at[step + 1])
+            np.minimum(at[step + 1], last, out=at[step + 1])
         ends = self.ends[rows]
-        good = (_LENGTHS[first] > 0).all(axis=0) & np.where(self.extras[rows], at[-1] < ends, at[-1] == ends)
+        good: Bools = (_LENGTHS[first] > 0).all(axis=0) & (at[-1] <= ends)
+        if whole:
+            good &= np.where(self.extras[rows], at[-1] < ends, at[-1] == ends)
         self.at[rows] = at[-1]
         return self._sums(first, at), good
 
@@ -174,10 +186,18 @@ class _Walk:
         return value
 
 
-def decode(payloads: Sequence[bytes], loads: Callable[[bytes], object] | None) -> Frames:
-    """Decode frames; `loads` (a codec's) reads extras and odd frames, None for the contract's own decoder."""
+def decode(
+    payloads: Sequence[bytes],
+    loads: Callable[[bytes], object] | None,
+    wanted: Callable[[Ints], int] | None = None,
+) -> Frames:
+    """Decode frames; `loads` (a codec's) reads extras and odd frames, None for the contract's own decoder.
+
+    `wanted` gets the epochs of all frames and returns how many leading columns are enough: the rest is not looked at.
+    """
     walk, columns = _walk_heads(payloads)
-    groups = _groups(walk, columns["size"] // np.maximum(columns["count"], 1), columns["count"])
+    width = columns["size"] // np.maximum(columns["count"], 1)
+    groups = _groups(walk, width, columns["count"], wanted(columns["epoch"]) if wanted else MAX_CHANNELS)
     runs = _look_closer(payloads, loads, columns, groups, np.flatnonzero(walk.odd | walk.extras), walk.odd)
     groups = [_without(group, columns["unreadable"]) for group in groups]
     return Frames(**columns, groups=tuple(groups), runs=np.array(runs, dtype=np.int64).reshape(len(runs), 5))
@@ -207,15 +227,16 @@ def _walk_heads(payloads: Sequence[bytes]) -> tuple[_Walk, dict[str, Any]]:
     return walk, columns
 
 
-def _groups(walk: _Walk, columns: Ints, count: Ints) -> list[Group]:
-    """Decode the frames of each shape together; those that walk badly become odd."""
+def _groups(walk: _Walk, columns: Ints, count: Ints, wanted: int) -> list[Group]:
+    """Decode the frames of each shape together, `wanted` columns of each; those that walk badly become odd."""
     groups = []
     shapes = np.where(walk.odd, -1, columns * 1024 + count)
-    for shape in np.unique(shapes).tolist():
+    for shape in distinct(shapes):
         if shape < 0:
             continue
         rows = np.flatnonzero(shapes == shape)
-        values, good = walk.values(rows, (shape >> 10) * (shape & 1023))
+        width = min(shape >> 10, wanted)
+        values, good = walk.values(rows, width * (shape & 1023), whole=width == shape >> 10)
         walk.odd[rows[~good]] = True
         if not good.all():
             rows, values = rows[good], values[:, good]

@@ -44,10 +44,11 @@ class SqlFrames:
     def frames(self, node_id: int, since_s: int, until_s: int) -> FrameRows:
         """See `FrameSource.frames`."""
         window = since_s - _LOOK_BACK_S, until_s
-        rows = self._all(_WINDOW, (node_id, *window))
+        with self._connect() as connection:  # plain tuples: thousands of SQLAlchemy's rows take as long as the query
+            rows = connection.connection.cursor().execute(_WINDOW, (node_id, *window)).fetchall()
         dated = self._series.dated(node_id, *window)
         if dated:
-            rows = sorted([*map(tuple, rows), *self._dated(dated)], key=lambda row: row[3])
+            rows = sorted([*rows, *self._dated(dated)], key=lambda row: row[3])
         return _columns(rows)
 
     def numbered_frames(self, numbers: Sequence[int]) -> FrameRows:

@@ -68,10 +68,12 @@ def lines(
     """Return the channels of one node's dated frames, in the order of their columns; `only` picks some."""
     if not rows.payload:
         return {}
-    decoded = wire.decode(rows.payload, loads)
+    log_id = np.array(rows.log_id, dtype=np.int64)
+    decoded = wire.decode(
+        rows.payload, loads, (lambda epoch: _last_column(log_id, epoch, epochs, only)) if only else None
+    )
     pieces: dict[Key, list[_Piece]] = {}
     names: dict[tuple[int, int], int] = {}
-    log_id = np.array(rows.log_id, dtype=np.int64)
     for group in decoded.groups:
         for at, name in _by_epoch(decoded, group, log_id):
             epoch = epochs.get(*name)
@@ -84,6 +86,17 @@ def lines(
                     pieces.setdefault(key, []).append(_Piece(channel, group, at, column, index))
     axis = _Axis(rows, decoded)
     return {key: _line(axis, found, tuple(names)) for key, found in pieces.items()}
+
+
+def _last_column(log_id: Ints, epoch: Ints, epochs: Epochs, only: Callable[[Key], bool]) -> int:
+    """Return how many leading columns hold all channels that are asked for."""
+    last = 0
+    for name in wire.distinct(log_id << 32 | epoch):
+        found = epochs.get(name >> 32, name & 0xFFFFFFFF)
+        for column, channel in enumerate(found.channels if found else ()):
+            if only(Key(channel.sensor, channel.quantity)):
+                last = max(last, column + 1)
+    return last
 
 
 class _Piece(NamedTuple):
@@ -121,12 +134,10 @@ class _Axis:
 
 def _by_epoch(decoded: wire.Frames, group: wire.Group, log_id: Ints) -> list[tuple[Ints, tuple[int, int]]]:
     """Return the positions within a group for each (log_id, epoch)."""
-    names = np.stack((log_id[group.rows], decoded.epoch[group.rows]))
-    if (names == names[:, :1]).all():
-        return [(np.arange(len(group.rows)), (int(names[0, 0]), int(names[1, 0])))]
-    distinct, which = np.unique(names, axis=1, return_inverse=True)
-    which = which.reshape(-1)
-    return [(np.flatnonzero(which == i), (int(a), int(b))) for i, (a, b) in enumerate(distinct.T)]
+    names = log_id[group.rows] << 32 | decoded.epoch[group.rows]
+    found = wire.distinct(names)
+    every = np.arange(len(names))
+    return [(every if len(found) == 1 else np.flatnonzero(names == n), (n >> 32, n & 0xFFFFFFFF)) for n in found]
 
 
 def _line(axis: _Axis, pieces: list[_Piece], epochs: tuple[tuple[int, int], ...]) -> Line:

@@ -115,13 +115,14 @@ class Keeper:
     def _number(self, work: "_Work", frames: Sequence[StoredRecord], heads: wire.Heads, cause: str) -> None:
         """Number the frames that can be read; let the others wait."""
         ready, late = [], []
-        dated = (heads.t0 != wire.NO_TIME) | (cause == "dated")
+        dated = ((heads.t0 != wire.NO_TIME) | (cause == "dated")).tolist()
+        unreadable, columns, epochs = heads.unreadable.tolist(), heads.columns.tolist(), heads.epoch.tolist()
         for i, frame in enumerate(frames):
-            if heads.unreadable[i]:
+            if unreadable[i]:
                 continue
-            epoch = self._epochs.get(frame.log_id, int(heads.epoch[i]))
+            epoch = self._epochs.get(frame.log_id, epochs[i])
             if dated[i] and epoch is not None:
-                if len(epoch.channels) == heads.columns[i]:
+                if len(epoch.channels) == columns[i]:
                     ready.append(i)
             else:
                 late.append(_waiting(frame, heads, i))
@@ -253,10 +254,9 @@ class _Work:
         table = np.stack((number, records, columns, mask))
         first, last = self.progress.observation + 1, self.step.last_block()
         if last and last.form == numbering.FRAMES and (last.cause, last.decision) == (cause, self.state.last):
-            held = numbering.members(last)
-            if len(held.frame) + len(number) <= numbering.BLOCK_FRAMES and held.frame[-1] < number[0]:
-                before = np.stack((held.frame, held.records, held.columns, held.mask))
-                table = np.concatenate((before, table), axis=1)
+            held = numbering.table_of(numbering.members(last))
+            if held.shape[1] + len(number) <= numbering.BLOCK_FRAMES and held[0, -1] < number[0]:
+                table = np.concatenate((held, table), axis=1)
                 first = last.first
         self.put(numbering.frames_block(first, table, cause, self.state.last))
 

@@ -51,9 +51,11 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The frames of a block in order; `mask` has a bit for each corrected column, `first` is each frame's number."""
+    """The frames of a block in order, as runs of `frames` frames of one shape whose commit numbers follow each other;
+    `mask` has a bit for each corrected column, `first` is the number of each run's first value."""
 
     frame: Ints
+    frames: Ints
     records: Ints
     columns: Ints
     mask: Ints
@@ -72,18 +74,28 @@ class Runs:
 
 
 def frames_block(first: int, table: Ints, cause: str, decision: int) -> Block:
-    """Return a block for whole frames, by commit number; the rows of `table` are the first four of `Members`."""
+    """Return a block for frames; `table` has the rows commit number (growing), records, columns, mask."""
     frame, records, columns, mask = table
+    follows = (np.diff(frame) == 1) & (np.diff(table[1:], axis=1) == 0).all(axis=0)
+    begin = np.flatnonzero(np.concatenate((np.ones(1, dtype=bool), ~follows)))
+    frames = np.diff(np.append(begin, len(frame)))
     size = int((records * (columns + bits(mask))).sum())
-    body = packing.pack([table], 1)
+    body = packing.pack([np.stack((frame[begin], frames, records[begin], columns[begin], mask[begin]))], 1)
     return Block(first, size, FRAMES, RAW, cause, decision, 0, int(frame[0]), int(frame[-1]), 0, 0, body)
 
 
 def members(block: Block) -> Members:
-    """Return what `frames_block` was given, with the number of each frame's first value."""
-    frame, records, columns, mask = packing.unpack(block.body, 1)[0]
-    sizes = records * (columns + bits(mask))
-    return Members(frame, records, columns, mask, block.first + np.cumsum(sizes) - sizes)
+    """Return the frames of a block."""
+    frame, frames, records, columns, mask = packing.unpack(block.body, 1)[0]
+    sizes = frames * records * (columns + bits(mask))
+    return Members(frame, frames, records, columns, mask, block.first + np.cumsum(sizes) - sizes)
+
+
+def table_of(held: Members) -> Ints:
+    """Return what `frames_block` was given."""
+    step = np.arange(int(held.frames.sum())) - np.repeat(np.cumsum(held.frames) - held.frames, held.frames)
+    shape = (np.repeat(row, held.frames) for row in (held.records, held.columns, held.mask))
+    return np.stack((np.repeat(held.frame, held.frames) + step, *shape))
 
 
 def runs_block(first: int, what: str, line: Line, old: Ints, cause: str, decision: int, node_id: int) -> Block:
@@ -135,26 +147,32 @@ def numbers(line: Line, blocks: Iterable[Block], what: str) -> Ints:
     found = np.zeros(len(line), dtype=np.int64)
     order = np.lexsort((line.cell, line.frame))
     key = (line.frame[order] << 16) | line.cell[order]
+    frames = line.frame[order]
     for block in blocks:
         if block.form == FRAMES:
-            _from_members(found, line, members(block), what)
+            low, high = np.searchsorted(frames, (block.low, block.high + 1)).tolist()
+            if high > low:
+                _from_members(found, line, order[low:high], members(block), what)
         elif block.what == what:
             _from_runs(found, order, key, runs(block))
     return found
 
 
-def _from_members(found: Ints, line: Line, held: Members, what: str) -> None:
-    at = np.minimum(np.searchsorted(held.frame, line.frame), len(held.frame) - 1)
-    rows = np.flatnonzero(held.frame[at] == line.frame)
-    at, cell = at[rows], line.cell[rows]
+def _from_members(found: Ints, line: Line, rows: Ints, held: Members, what: str) -> None:
+    frame = line.frame[rows]
+    at = np.maximum(np.searchsorted(held.frame, frame, side="right") - 1, 0)
+    place = frame - held.frame[at]
+    here = np.flatnonzero((place >= 0) & (place < held.frames[at]))
+    at, rows, place = at[here], rows[here], place[here]
+    records, columns, mask = held.records[at], held.columns[at], held.mask[at]
+    first = held.first[at] + place * records * (columns + bits(mask))
+    column, record = np.divmod(line.cell[rows], records)
     if what == RAW:
-        found[rows] = held.first[at] + cell
+        found[rows] = first + line.cell[rows]
         return
-    records = held.records[at]
-    column, record = np.divmod(cell, records)
-    below = held.mask[at] & ((np.int64(1) << column) - 1)
-    number = held.first[at] + records * (held.columns[at] + bits(below)) + record
-    found[rows] = np.where(held.mask[at] >> column & 1, number, found[rows])
+    below = mask & ((np.int64(1) << column) - 1)
+    number = first + records * (columns + bits(below)) + record
+    found[rows] = np.where(mask >> column & 1, number, found[rows])
 
 
 def _from_runs(found: Ints, order: Ints, key: Ints, changed: Runs) -> None:

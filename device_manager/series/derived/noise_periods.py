@@ -96,7 +96,7 @@ def noise_days(
     """Return the noise days of a series of LAeq over `interval_s` each.
 
     A period is given when at least `min_coverage` of it was measured. 0.75 is the share that Directive 2008/50/EC,
-    annex XI, asks for in air quality (means of an hour and of 8 hours); for noise no number is set, so it can be chosen.
+    annex XI, asks for in air quality (means of an hour and of 8 hours); for noise none is set, so it can be chosen.
     """
     known = ~np.isnan(np.asarray(laeq_db, dtype=np.float64))
     times, levels = np.asarray(start_s, dtype=np.int64)[known], np.asarray(laeq_db, dtype=np.float64)[known]

@@ -1,0 +1,93 @@
+"""A city's store for benchmarks: nodes with the 15 channels of the real day, a record a minute, frames of 10 records.
+
+Every node begins the day at another minute, so that no two send the same; the frames of all nodes are stored in the
+order in which they would have come.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from device_manager.adapters.store_engine import create_database
+from firmware.wire import records
+from firmware.wire.quantities import QUANTITIES
+from tests.benchmarks.encoding import encoded_frames
+from tests.data import real_day
+
+FIRST_S = 1_772_319_600  # 2026-03-01 00:00 in Kempten, so that 30 days hold a change of the clock
+DAY_RECORDS = 1440
+COUNTERS = (13, 14)  # places of footfall_in and footfall_out among the channels
+
+
+def make_store(path: Path, nodes: int, days: int, frame_records: int = 10) -> int:
+    """Make a database with the frames of `nodes` over `days` and return how many observations it holds."""
+    create_database(path)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA synchronous=OFF")
+        for node in range(1, nodes + 1):
+            raw.execute("INSERT INTO node VALUES (?, ?, 'accepted', 0)", (node, f"kempten-{node:04d}"))
+            raw.execute(
+                "INSERT INTO site (id, name, title, latitude, longitude, height_m, district)"
+                " VALUES (?, ?, ?, 47.7, 10.3, 3, 'Mitte')",
+                (node, f"site-{node:04d}", f"Site {node}"),
+            )
+            raw.execute("INSERT INTO deployment VALUES (?, ?, ?, 0, NULL)", (node, node, node))
+            raw.execute("INSERT INTO log VALUES (?, ?, ?, ?, '[]')", (node, node, node, days * DAY_RECORDS))
+            payload = channels_payload(node)
+            raw.execute(
+                "INSERT INTO frame (node_id, log_id, seq, kind, received_ms, start_s, payload)"
+                " VALUES (?, ?, 0, 1, ?, NULL, ?)",
+                (node, node, FIRST_S * 1000, payload),
+            )
+        for day in range(days):
+            raw.executemany(
+                "INSERT INTO frame (node_id, log_id, seq, kind, received_ms, start_s, payload)"
+                " VALUES (?, ?, ?, 0, ?, ?, ?)",
+                _day(nodes, day, frame_records),
+            )
+            raw.commit()
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return nodes * days * DAY_RECORDS * len(real_day.CHANNELS)
+
+
+def channels_payload(log: int) -> bytes:
+    """Return the channels record of a node of the real day."""
+    channels = [[name, *QUANTITIES[name][:2], "gate" if "footfall" in name else "air"] for name in real_day.CHANNELS]
+    fields = {"firmware": "1.0", "configuration": 1, "interval_s": 60, "channels": channels}
+    return records.encode_channels(log, 0, fields)
+
+
+def day_values(node: int, day: int) -> np.ndarray:
+    """Return (1440, 15) integers: the real day, shifted for each node, its counters going on from day to day."""
+    values = np.array(real_day.records(), dtype=np.int64) if not _DAY else _DAY[0]
+    if not _DAY:
+        _DAY.append(values)
+    shifted = np.roll(values, 7 * node, axis=0)
+    for column in COUNTERS:
+        counted = np.diff(values[:, column], prepend=values[0, column])
+        shifted[:, column] = np.cumsum(np.roll(counted, 7 * node)) + day * counted.sum()
+    return shifted
+
+
+_DAY: list[np.ndarray] = []
+
+
+def _day(nodes: int, day: int, frame_records: int) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of one day, frame after frame of all nodes."""
+    frames = DAY_RECORDS // frame_records
+    payloads = []
+    for node in range(1, nodes + 1):
+        heads = [
+            (node, 1 + day * frames + i, 0, FIRST_S + day * 86_400 + i * frame_records * 60) for i in range(frames)
+        ]
+        payloads.append(encoded_frames(day_values(node, day), heads, frame_records))
+    for i in range(frames):
+        start_s = FIRST_S + day * 86_400 + i * frame_records * 60
+        received_ms = (start_s + frame_records * 60) * 1000 + 137
+        for node in range(1, nodes + 1):
+            yield node, node, 1 + day * frames + i, received_ms + 3 * node, start_s, payloads[node - 1][i]
