@@ -232,7 +232,7 @@ def _level(past: Channel, now: Channel, limits: Limits) -> Comparison:
 
 
 def _hourly_people(part: Channel) -> tuple[Ints, Floats]:
-    """Return (hour since 1970, people an hour) for hours with a record; lost records count like the others of the hour."""
+    """Return (hour since 1970, people an hour) for hours with a record; a lost record counts like the others."""
     kept = part.where(part.present)
     hours, of = np.unique(kept.start_s // HOUR_S, return_inverse=True)
     records = np.bincount(of, minlength=len(hours))

@@ -326,7 +326,7 @@ def test_check_of_any_values_gives_findings_within_the_series(
         assert found.text
         assert found.count > 0
         assert found.start_s <= found.end_s
-        assert START - 8 * DAY <= found.start_s
+        assert found.start_s >= START - 8 * DAY
         assert found.end_s <= int(at[-1]) + 8 * DAY
 
 
