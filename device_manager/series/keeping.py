@@ -50,7 +50,7 @@ class Keeper:
     def __init__(self, source: FrameSource, store: SeriesStore, loads: Callable[[bytes], object]) -> None:
         self._source = source
         self._store = store
-        self._loads = loads
+        self.loads = loads
         self._epochs = Epochs(source.record, loads)
         self._late: dict[int, int] = {}  # nodes with frames that the last step dated: begin of the first
 
@@ -68,7 +68,7 @@ class Keeper:
     def context(self, state: State) -> Context:
         """Return what roll-ups of any node need, with `state` in force."""
         deployments = Deployments(self._source.deployments())
-        return Context(self._source, self._epochs, self._loads, deployments, self._source.zones(), state)
+        return Context(self._source, self._epochs, self.loads, deployments, self._source.zones(), state)
 
     def _step(self, roll_up: bool) -> bool:
         """Take in one decision, or some records; False when there was nothing."""
@@ -107,7 +107,7 @@ class Keeper:
         work.progress = work.progress._replace(record=records[-1].number)
         waiting = work.step.waiting()
         if frames:
-            heads = wire.heads([frame.payload for frame in frames], self._loads)
+            heads = wire.heads([frame.payload for frame in frames], self.loads)
             self._number(work, frames, heads, "new")
         woken = {(row.node_id, row.log_id) for row in waiting} & {(r.node_id, r.log_id) for r in records}
         self._wake(work, [row for row in waiting if (row.node_id, row.log_id) in woken])
@@ -199,7 +199,7 @@ class Keeper:
                 frames.append(record._replace(start_s=boot.start_s + row.uptime_s) if boot else record)
         if frames:
             work.step.release(frame.number for frame in frames)
-            heads = wire.heads([frame.payload for frame in frames], self._loads)
+            heads = wire.heads([frame.payload for frame in frames], self.loads)
             self._number(work, frames, heads, cause)
 
     def _boot_time(self, node_id: int, boot: int, rows: Sequence[Waiting]) -> BootTime | None:
@@ -218,7 +218,7 @@ class Keeper:
     def _messages(self, node_id: int, kind: str) -> Iterable[dict[str, int]]:
         for payload in self._source.events(node_id, kind):
             try:
-                yield messages.from_items(kind, self._loads(payload))
+                yield messages.from_items(kind, self.loads(payload))
             except (WireError, ValueError):  # only what an older citynode kept can fail here
                 continue
 

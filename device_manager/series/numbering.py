@@ -127,11 +127,11 @@ def rollups_block(first: int, keys: Sequence[ChunkKey], counts: Sequence[int], r
     return Block(first, len(replaces), ROLLUPS, ROLLED, cause, 0, 0, 0, 0, *olds, body)
 
 
-def rollups(block: Block) -> tuple[list[ChunkKey], Ints]:
-    """Return the chunks of a roll-up block, and what its numbers replace."""
+def rollups(block: Block) -> tuple[list[ChunkKey], list[int], Ints]:
+    """Return the chunks of a roll-up block, how many numbers each has, and what each number replaces."""
     rows, replaces = packing.unpack(block.body, 1)
     keys = [ChunkKey(node, site, PERIODS[period], first_s) for node, site, period, first_s, _ in rows.T.tolist()]
-    return keys, replaces[0]
+    return keys, rows[4].tolist(), replaces[0]
 
 
 def bits(mask: Ints) -> Ints:
@@ -191,7 +191,7 @@ def replaced_in(blocks: Iterable[Block], low: int, high: int) -> Ints:
     parts = [np.zeros(0, dtype=np.int64)]
     for block in blocks:
         if block.form == ROLLUPS:
-            parts.append(rollups(block)[1])
+            parts.append(rollups(block)[2])
             continue
         changed = runs(block)
         step = np.arange(block.size) - np.repeat(changed.first - block.first, changed.records)

@@ -7,13 +7,17 @@ order in which they would have come.
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from device_manager.adapters.store_engine import create_database
+from device_manager.adapters.store_rebuild import Rebuilt, rebuild
 from firmware.wire import records
 from firmware.wire.quantities import QUANTITIES
 from tests.benchmarks.encoding import encoded_frames
@@ -22,6 +26,33 @@ from tests.data import real_day
 FIRST_S = 1_772_319_600  # 2026-03-01 00:00 in Kempten, so that 30 days hold a change of the clock
 DAY_RECORDS = 1440
 COUNTERS = (13, 14)  # places of footfall_in and footfall_out among the channels
+
+
+@dataclass(frozen=True)
+class CityStore:
+    """A store with everything derived: `rebuilt` says what making that took, with two processes."""
+
+    path: Path
+    nodes: int
+    days: int
+    observations: int
+    rebuilt: Rebuilt
+    folder: tempfile.TemporaryDirectory[str]  # removed when nobody holds it any more
+
+    @property
+    def form(self) -> str:
+        """What was run, for a row."""
+        full = (self.nodes, self.days) == (200, 30)
+        return "full" if full else f"{self.nodes} nodes, {self.days} days instead of 200, 30"
+
+
+@cache
+def city_store(nodes: int, days: int) -> CityStore:
+    """Return a store of that size, made once a process."""
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "citynode.db"
+    observations = make_store(path, nodes, days)
+    return CityStore(path, nodes, days, observations, rebuild(path, processes=2), folder)
 
 
 def make_store(path: Path, nodes: int, days: int, frame_records: int = 10) -> int:
