@@ -307,6 +307,10 @@ class FramesStored(NamedTuple):
     last_end_s: int | None
     rescued: int
     """of these, how many stand in a range that was declared lost before"""
+    span_s: int = 0
+    """seconds that the longest of them covers"""
+    backfilled: int = 0
+    """of these, how many came long after they were measured, see `device_manager.backfill`"""
 
 
 class ChannelsStored(NamedTuple):
@@ -316,14 +320,18 @@ class ChannelsStored(NamedTuple):
     log: int
     epoch: int
     firmware: str
+    record_s: int = 0
 
 
 class LossStored(NamedTuple):
-    """A loss record: `lost` numbers that were not committed before are gone."""
+    """A loss record of `first`..`last`: `lost` of these, not committed before, are gone."""
 
     received_ms: int
     lost: int
     reason: str
+    log: int = 0
+    first: int = 0
+    last: int = 0
 
 
 class Rejected(NamedTuple):
@@ -334,11 +342,16 @@ class Rejected(NamedTuple):
 
 
 class WatermarkMoved(NamedTuple):
-    """The log's commit state after a step; `above` is one more than the highest committed number."""
+    """The log's commit state after a step; `above` is one more than the highest committed number.
+
+    `want` are the lowest holes below it.
+    """
 
     log: int
     next: int
     above: int
+    want: tuple[tuple[int, int], ...] = ()
+    received_ms: int = 0
 
 
 ShadowEvent = StateSeen | HealthSeen | FramesStored | ChannelsStored | LossStored | Rejected | WatermarkMoved

@@ -79,11 +79,13 @@ class Step:
         self._records: dict[tuple[int, int], RecordRow] = {}
         self._events: list[EventRow] = []
         self._touched: dict[int, Node] = {}
+        self._received_ms = 0
 
     def take(self, message: Incoming, refusal: Refused | None = None) -> None:
         """Decide one message; `refusal` decides it beforehand."""
         node: Node | None = None
         name, kind = "", ""
+        self._received_ms = max(self._received_ms, message.received_ms)
         try:
             name, kind = a.address(message.topic)
             node = self._node(name)
@@ -108,7 +110,7 @@ class Step:
         for log, node in self._touched.items():
             state = self._logs[log][1] if log in self._logs else LogState()
             self.outcome.watermarks.append(Watermark(node.name, log, state.next, state.want()))
-            self._telling.watermark(node, log, state)
+            self._telling.watermark(node, log, state, self._received_ms)
         transaction.save_shadows([
             (node.node_id, shadows.fold(transaction.shadow(node.node_id), node.name, events))
             for node, events in self._telling.told()

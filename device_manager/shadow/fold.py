@@ -1,7 +1,7 @@
 """The fold: (shadow, event) -> shadow, for the events of `device_manager.ports`.
 
 A shadow is a sum of what happened, in the order in which the manager took it; no clock is read here. Whether a node is
-late or silent is for whoever looks, with the present time in hand.
+late or lost is for whoever looks, with the present time in hand: see `liveness`.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,12 @@ from device_manager.ports import (
     StateSeen,
     WatermarkMoved,
 )
+from device_manager.shadow import alerts as a
+from device_manager.shadow import holes as h
+
+# What a node says of numbers that the manager waits for and it no longer has, see firmware.link.delivery. It lets go
+# only of what was committed, so a manager that lacks them has gone back to an older database.
+NOT_HELD = "no longer held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +36,46 @@ class Shadow:
     head: int | None = None  # next number that the node will write, as far as we know
     tail: int | None = None  # oldest number that it kept when it last said so
     next: int | None = None  # next number that we have not committed
+    above: int | None = None  # one more than the highest number that we have committed
     epoch: int | None = None
     firmware: str | None = None
+    record_s: int | None = None
+    frame_s: int | None = None  # longest frame of this epoch
+    connected_ms: int | None = None  # newest live state
+    last_frame_ms: int | None = None  # receipt
     last_seen_ms: int | None = None
     last_frame_end_s: int | None = None
     frames: int = 0
     values: int = 0  # cells of those frames, missing ones included
     payload_bytes: int = 0
+    backfilled: int = 0  # frames that came long after they were measured
     lost: int = 0  # records gone for ever, by the node's own word
+    lost_by_restore: int = 0  # of these, how many we had before an older database was restored
     last_loss: str | None = None
     rejects: dict[str, int] = field(default_factory=dict)
     health: dict[str, object] = field(default_factory=dict)
+    holes: list[h.Hole] = field(default_factory=list)
+    alerts: list[a.Alert] = field(default_factory=list)
+    speakers: list[a.Speaker] = field(default_factory=list)
+    spoke_s: int = 0  # latest time of a state that counted for `speakers`
 
     @property
     def buffered(self) -> int | None:
-        """Records that the node holds and we have not committed; None while one side is unknown."""
-        if self.head is None or self.next is None:
+        """Records that the node holds and we have not committed; None while one side is unknown.
+
+        Of many holes only the lowest are known, see `holes`.
+        """
+        if self.head is None or self.next is None or self.log is None:
             return None
-        return max(0, self.head - max(self.next, self.tail or 0))
+        tail, above = self.tail or 0, self.above or self.next
+        return max(0, self.head - max(above, tail)) + h.size(self.holes, self.log, tail)
+
+    @property
+    def not_held(self) -> tuple[int, int] | None:
+        """Numbers (first, last) that we wait for and the node no longer has; its loss record is to come."""
+        if self.next is None or self.tail is None or self.next >= self.tail:
+            return None
+        return self.next, self.tail - 1
 
     @property
     def bytes_per_value(self) -> float | None:
@@ -68,8 +96,8 @@ def fold(shadow: Shadow, event: ShadowEvent) -> Shadow:
 def _state(shadow: Shadow, event: StateSeen) -> Shadow:
     fields = event.fields
     shadow = replace(shadow, online=fields["online"], boot=fields["boot"])
-    if not (event.retained or not fields["online"]):  # a will and an old message are no sign of life
-        shadow = _seen(shadow, event.received_ms)
+    if fields["online"] and not event.retained:  # a will and an old message are no sign of life
+        shadow = _spoken(_seen(shadow, event.received_ms), event)
     if "log" not in fields:
         return shadow
     same = fields["log"] == shadow.log
@@ -77,9 +105,25 @@ def _state(shadow: Shadow, event: StateSeen) -> Shadow:
         shadow,
         log=fields["log"],
         next=shadow.next if same else None,
+        above=shadow.above if same else None,
         head=max(fields.get("head", 0), shadow.head or 0) if same else fields.get("head"),
         tail=fields.get("tail", shadow.tail if same else None),
         firmware=fields.get("firmware", shadow.firmware),
+    )
+
+
+def _spoken(shadow: Shadow, event: StateSeen) -> Shadow:
+    """Note a live state: when it came, and whether it is who spoke before."""
+    shadow = replace(shadow, connected_ms=max(event.received_ms, shadow.connected_ms or 0))
+    log, boot, time_s = (event.fields.get(name) for name in ("log", "boot", "time"))
+    if log is None or boot is None or time_s is None or time_s <= shadow.spoke_s:
+        return shadow
+    found = a.suspicion(shadow.speakers, log, boot)
+    return replace(
+        shadow,
+        spoke_s=min(time_s, event.received_ms // 1000),  # a clock that is ahead must not make the next one look old
+        speakers=a.with_speaker(shadow.speakers, log, boot),
+        alerts=a.raised(shadow.alerts, *found, event.received_ms) if found else shadow.alerts,
     )
 
 
@@ -95,6 +139,9 @@ def _frames(shadow: Shadow, event: FramesStored) -> Shadow:
         values=shadow.values + event.values,
         payload_bytes=shadow.payload_bytes + event.payload_bytes,
         lost=shadow.lost - event.rescued,
+        backfilled=shadow.backfilled + event.backfilled,
+        frame_s=max(shadow.frame_s or 0, event.span_s) or None,
+        last_frame_ms=max(shadow.last_frame_ms or 0, event.received_ms),
         last_frame_end_s=max(ends, default=None),
     )
 
@@ -103,11 +150,24 @@ def _channels(shadow: Shadow, event: ChannelsStored) -> Shadow:
     shadow = _seen(shadow, event.received_ms)
     if shadow.log == event.log and (shadow.epoch or 0) > event.epoch:
         return shadow
-    return replace(shadow, epoch=event.epoch, firmware=event.firmware)
+    frame_s = shadow.frame_s if event.record_s == shadow.record_s else None
+    record_s = event.record_s or None
+    return replace(shadow, epoch=event.epoch, firmware=event.firmware, record_s=record_s, frame_s=frame_s)
 
 
 def _loss(shadow: Shadow, event: LossStored) -> Shadow:
-    return replace(_seen(shadow, event.received_ms), lost=shadow.lost + event.lost, last_loss=event.reason)
+    shadow = replace(_seen(shadow, event.received_ms), lost=shadow.lost + event.lost, last_loss=event.reason)
+    if event.reason != NOT_HELD or not event.lost:
+        return shadow
+    text = (
+        f"records {event.first} to {event.last} of log {event.log:08x} were committed once and are gone: an older"
+        " database was restored"
+    )
+    return replace(
+        shadow,
+        lost_by_restore=shadow.lost_by_restore + event.lost,
+        alerts=a.raised(shadow.alerts, a.RESTORE, text, event.received_ms),
+    )
 
 
 def _rejected(shadow: Shadow, event: Rejected) -> Shadow:
@@ -116,11 +176,11 @@ def _rejected(shadow: Shadow, event: Rejected) -> Shadow:
 
 
 def _watermark(shadow: Shadow, event: WatermarkMoved) -> Shadow:
-    if shadow.log is None:
-        shadow = replace(shadow, log=event.log)
+    holes = h.renew(shadow.holes, event.log, event.want, event.received_ms)
+    shadow = replace(shadow, log=event.log if shadow.log is None else shadow.log, holes=holes)
     if shadow.log != event.log:  # the tail of an older outbox: nothing that the node still holds
         return shadow
-    return replace(shadow, next=event.next, head=max(shadow.head or 0, event.above))
+    return replace(shadow, next=event.next, above=event.above, head=max(shadow.head or 0, event.above))
 
 
 def _seen(shadow: Shadow, received_ms: int) -> Shadow:

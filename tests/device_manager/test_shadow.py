@@ -46,8 +46,9 @@ def test_buffered_is_unknown_before_both_sides_are_known() -> None:
     assert (NEW.buffered, after(state()).buffered) == (None, None)
 
 
-def test_committed_records_raise_the_head() -> None:
-    assert after(state(), WatermarkMoved(7, 10, 15)).buffered == 5
+def test_committed_records_raise_the_head_and_holes_are_what_is_buffered() -> None:
+    shadow = after(state(), WatermarkMoved(7, 10, 15, ((10, 11), (13, 13))))
+    assert (shadow.head, shadow.buffered) == (15, 3)
 
 
 def test_new_log_after_a_reflash_forgets_the_old_one() -> None:
