@@ -11,13 +11,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from device_manager import app
 from device_manager.adapters.firmware_build import compile_firmware
@@ -30,15 +34,19 @@ from firmware.outbox.layout import KIND_NAMES, MAX_PAYLOAD
 from firmware.wire import records
 from tests.conftest import find_micropython
 from tests.firmware.on_node.nor_flash import NorFlash
+from tests.fleet.proxy import Proxies
 
 SERVE = [sys.executable, "-c", "from device_manager.cli import main; main()", "serve", "--data"]
 RARELY = Timing(record_s=3600, frame_s=3600)  # a node that only delivers what it has
 
 
 class Fleet:
-    """`nodes` virtual nodes at one site under one manager; as a context manager it runs inside the block."""
+    """`nodes` virtual nodes at one site under one manager; as a context manager it runs inside the block.
 
-    def __init__(self, folder: Path, nodes: int, timing: Timing) -> None:
+    `proxied` puts a proxy before each node, so that its network can fail alone.
+    """
+
+    def __init__(self, folder: Path, nodes: int, timing: Timing, *, proxied: bool = False) -> None:
         self.settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=None, broker=None)
         self._log = folder / "manager.log"
         self._manager: subprocess.Popen[bytes] | None = None
@@ -50,6 +58,13 @@ class Fleet:
         self.firmware = compile_firmware(folder)
         self.nodes = [VirtualNode(path, Path(find_micropython()), self.firmware) for path in directories]
         self.done: Counter[str] = Counter()
+        self.proxies: Proxies | None = None
+        if proxied:
+            broker = self.settings.broker
+            self.proxies = Proxies(nodes, (broker.connect_host, broker.port))
+            for node, port in zip(self.nodes, self.proxies.ports, strict=True):
+                brokers = [{**row, "port": port} for row in read_json(node.directory / "node.json")["brokers"]]
+                change_json(node.directory / "node.json", brokers=brokers)
 
     def __enter__(self) -> Fleet:
         self.start_manager()
@@ -60,14 +75,41 @@ class Fleet:
     def __exit__(self, *_: object) -> None:
         for node in self.nodes:
             node.kill()
-        if self._manager:
-            self._manager.terminate()
-            self._manager.wait(20)
+        self.stop_manager()
+        if self.proxies:
+            self.proxies.close()
 
     def start_manager(self) -> None:
         """Start `citynode serve` on the data directory."""
         with self._log.open("ab") as log:
             self._manager = subprocess.Popen([*SERVE, str(self.settings.directory)], stdout=log, stderr=log)
+
+    def stop_manager(self) -> None:
+        """End the manager in order, and the broker with it."""
+        if self._manager:
+            self._manager.terminate()
+            self._manager.wait(20)
+
+    @property
+    def manager_pid(self) -> int:
+        assert self._manager
+        return self._manager.pid
+
+    @property
+    def broker_pid(self) -> int | None:
+        """Process of the broker; None while there is none."""
+        try:
+            return int((self.settings.directory / "broker.pid").read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def fill_disk(self) -> None:
+        """No file of the manager may grow beyond 4 kB, nor one of a broker that it starts meanwhile: a full disk."""
+        self._limit_files(4096)
+
+    def free_disk(self) -> None:
+        """There is room on the disk again."""
+        self._limit_files(resource.RLIM_INFINITY)
 
     def kill_manager(self) -> None:
         """SIGKILL the manager; the broker dies with it."""
@@ -78,11 +120,11 @@ class Fleet:
 
     def kill_broker(self) -> None:
         """SIGKILL the broker alone; the manager starts it again."""
-        try:
-            os.kill(int((self.settings.directory / "broker.pid").read_text("ascii")), signal.SIGKILL)
-            self.done["broker"] += 1
-        except (OSError, ValueError):
-            pass  # it is not there at this moment: somebody killed it before
+        pid = self.broker_pid
+        with suppress(ProcessLookupError):  # somebody killed it before
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                self.done["broker"] += 1
 
     def kill_node(self, index: int) -> None:
         """SIGKILL a node: its power is cut."""
@@ -93,10 +135,29 @@ class Fleet:
         """Cut the power of all nodes, give them another rhythm, and start them again."""
         for node in self.nodes:
             node.kill()
-            path = node.directory / "node.json"
-            path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **vars(timing)}), "utf-8")
+            change_json(node.directory / "node.json", **vars(timing))
         for node in self.nodes:
             node.start()
+
+    def board(self, index: int, **changes: object) -> None:
+        """Change virtual.json of a node: wifi, clock, faults; None takes a key out."""
+        change_json(self.nodes[index].directory / "virtual.json", **changes)
+
+    def tend(self) -> None:
+        """Be the power supply: a node that has reset itself runs again; NodeError for one that ended otherwise."""
+        for node in self.nodes:
+            node.tend()
+
+    def committed(self) -> dict[str, int]:
+        """Return how many numbers of each node's logs the manager has committed without a hole."""
+        with closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True, timeout=10)) as raw:
+            sql = "SELECT node.name, coalesce(sum(next), 0) FROM node LEFT JOIN log ON node_id = node.id GROUP BY name"
+            return dict(raw.execute(sql))
+
+    def refused(self) -> set[tuple[int, int]]:
+        """Return (log, seq) of the records that the manager keeps as rejects."""
+        with closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True, timeout=10)) as raw:
+            return set(raw.execute("SELECT log, seq FROM reject WHERE log IS NOT NULL"))
 
     def outbox(self, index: int) -> dict[tuple[int, int], tuple[str, bytes]]:
         """Return every record of a node's flash as {(log, seq): (kind, payload)}; the node's own record."""
@@ -120,7 +181,11 @@ class Fleet:
 
     def wait_until_delivered(self, timeout_s: float) -> None:
         """Wait until the store holds what the outboxes hold; the caller compares them afterwards anyway."""
-        wait_for(lambda: len(self.stored()) >= sum(len(self.outbox(i)) for i in range(len(self.nodes))), timeout_s)
+
+        def taken() -> int:
+            return sum(len(self.outbox(i)) for i in range(len(self.nodes)))
+
+        wait_for(lambda: len(self.stored()) + len(self.refused()) >= taken(), timeout_s)
 
     def torment(self, seconds: float, rng: random.Random, pause_s: tuple[float, float] = (0.2, 2.5)) -> None:
         """Kill broker, manager and nodes at random moments, and start them again, for `seconds`."""
@@ -139,6 +204,24 @@ class Fleet:
                 self.kill_node(index)
                 self.nodes[index].start()
 
+    def _limit_files(self, size_bytes: int) -> None:
+        with suppress(ProcessLookupError):  # killed meanwhile, and the next one has no limit
+            resource.prlimit(self.manager_pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file."""
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def change_json(path: Path, **changes: object) -> None:
+    """Change keys of an object in a file, all at once for whoever reads it; None takes a key out."""
+    changed = {key: value for key, value in {**read_json(path), **changes}.items() if value is not None or key == "tls"}
+    working = path.with_suffix(".new")
+    working.write_text(json.dumps(changed), "utf-8")
+    working.replace(path)
+
 
 def wait_for(true: Callable[[], bool], timeout_s: float, every_s: float = 0.5) -> None:
     """Wait until a condition holds; AssertionError after `timeout_s`."""
@@ -149,16 +232,20 @@ def wait_for(true: Callable[[], bool], timeout_s: float, every_s: float = 0.5) -
 
 
 def compare(fleet: Fleet) -> dict[str, int]:
-    """Compare outboxes and store bit by bit; return how many records were taken, lost, repeated, changed, invented."""
+    """Compare outboxes and store bit by bit; return how many records were taken, lost, repeated, changed, invented.
+
+    A record that the manager refused and keeps with its reason is not lost.
+    """
     taken: dict[tuple[int, int], tuple[str, bytes]] = {}
     for index in range(len(fleet.nodes)):
         taken |= fleet.outbox(index)
     stored = fleet.stored()
-    kept = dict(stored)
+    kept, refused = dict(stored), fleet.refused()
     return {
         "taken": len(taken),
         "frames": sum(kind == "frame" for kind, _ in taken.values()),
-        "lost": len(taken.keys() - kept.keys()),
+        "refused": len(refused & taken.keys()),
+        "lost": len(taken.keys() - kept.keys() - refused),
         "repeated": len(stored) - len(kept),
         "changed": sum(kept[key] != taken[key] for key in kept.keys() & taken.keys()),
         "invented": len(kept.keys() - taken.keys()),
