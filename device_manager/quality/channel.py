@@ -21,8 +21,8 @@ class Channel:
     """Columns of equal length: `start_s` (Unix s of each record's begin, rising), `value`, `flags`.
 
     `interval_s` is the time from one record to the next when nothing is lost; 0 takes the median of what came.
-    `totals` of counters are given as they came (monotonic); the rules make people of them. Raises ValueError when
-    columns differ in length or times do not rise.
+    `is_total` says that the values are a counter's rising totals, as footfall is on the wire, and not people an
+    interval; `check` makes people of them. Raises ValueError when columns differ in length or times do not rise.
     """
 
     node: str
@@ -32,6 +32,7 @@ class Channel:
     flags: Ints = field(default_factory=_no_flags)
     interval_s: float = 0.0
     sensor: str = ""
+    is_total: bool = False
     boots_s: tuple[int, ...] = ()
     """When the sensor is known to have been switched on, Unix s."""
 

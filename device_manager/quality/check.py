@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from device_manager.quality.channel import Channel, Ints
+from device_manager.quality.channel import Channel
 from device_manager.quality.counts import switched_off
 from device_manager.quality.finding import Finding
 from device_manager.quality.limits import LIMITS, NO_LIMITS, Limits
@@ -33,8 +31,8 @@ def check(
     """Return what is wrong with channels of one place, in order of time.
 
     zone: the local clock by which people there live; pairs: nodes side by side; neighbours: for each node those that
-    share its weather and city (None: all others); limits: by quantity. Counters come as totals (footfall_in as on the
-    wire) unless their quantity is not `kind = total`.
+    share its weather and city (None: all others; pass a mapping when a valley and its hills are in one fleet); limits:
+    by quantity.
     """
     series = [_counted(channel) for channel in channels]
     found = shared_outages(series)
@@ -49,15 +47,9 @@ def check(
 
 def _counted(channel: Channel) -> Channel:
     """Return people an interval instead of totals that rise."""
-    if _kind(channel.quantity) != "total" or not _is_total(channel):
+    if not channel.is_total:
         return channel
-    return replace(channel, value=people(channel.start_s, channel.value)[0])
-
-
-def _is_total(channel: Channel) -> bool:
-    """Whether nearly no step falls: people an hour fall half of the time."""
-    steps = np.diff(channel.value[channel.present])
-    return bool(len(steps) == 0 or np.count_nonzero(steps < 0) <= 0.05 * len(steps))
+    return replace(channel, value=people(channel.start_s, channel.value)[0], is_total=False)
 
 
 def _kind(quantity: str) -> str:
@@ -114,8 +106,3 @@ def _together(
         beside = [one for one in others if (channel.node, one.node) in pairs]
         found += [one for other in beside for one in disagreement(sane, other, allowed, unit)]
     return found
-
-
-def local_times(channel: Channel, zone: str) -> Ints:
-    """Return the channel's times on the local clock, for rules that are called one by one."""
-    return local_seconds(channel.start_s, zone)

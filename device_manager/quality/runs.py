@@ -36,17 +36,17 @@ def running_median(values: Floats, half: int) -> Floats:
 
 def hourly_medians(channel: Channel) -> tuple[Ints, Floats]:
     """Return (hour since 1970, median) for each hour with a value."""
-    return _grouped(channel, HOUR_S, 50.0)
+    return _by(HOUR_S, channel, 50.0)
 
 
-def daily_percentiles(channel: Channel, percent: float, shift_s: int = 0) -> tuple[Ints, Floats]:
-    """Return (day since 1970, percentile) for each UTC day with a value; `shift_s` moves where days begin."""
-    return _grouped(channel, DAY_S, percent, shift_s)
+def daily_percentiles(channel: Channel, percent: float) -> tuple[Ints, Floats]:
+    """Return (day since 1970, percentile) for each UTC day with a value."""
+    return _by(DAY_S, channel, percent)
 
 
-def _grouped(channel: Channel, length_s: int, percent: float, shift_s: int = 0) -> tuple[Ints, Floats]:
+def _by(length_s: int, channel: Channel, percent: float) -> tuple[Ints, Floats]:
     kept = channel.present
-    return grouped_percentiles((channel.start_s[kept] - shift_s) // length_s, channel.value[kept], percent)
+    return grouped_percentiles(channel.start_s[kept] // length_s, channel.value[kept], percent)
 
 
 def grouped_percentiles(groups: Ints, values: Floats, percent: float) -> tuple[Ints, Floats]:

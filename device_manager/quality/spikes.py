@@ -71,14 +71,14 @@ def spiky(channel: Channel, limits: Limits, unit: str) -> list[Finding]:
     hours = np.unique(channel.start_s[mask] // HOUR_S)
     ahead = np.searchsorted(hours, hours + 24) - np.arange(len(hours))
     found = [
-        _spiky(channel, mask, int(hour) * HOUR_S, int(hours[at + count - 1] + 1) * HOUR_S, int(count), unit)
+        _spiky(channel, int(hour) * HOUR_S, int(hours[at + count - 1] + 1) * HOUR_S, int(count))
         for at, (hour, count) in enumerate(zip(hours, ahead, strict=True))
         if count >= SPIKY_HOURS
     ]
     return [_told(channel, mask, one, unit) for one in merged(found, 0)]
 
 
-def _spiky(channel: Channel, mask: Bools, start_s: int, end_s: int, hours: int, unit: str) -> Finding:
+def _spiky(channel: Channel, start_s: int, end_s: int, hours: int) -> Finding:
     return Finding(channel.name, "spikes", start_s, end_s, hours, SPIKY_HOURS, "h/d", hours, "")
 
 

@@ -254,7 +254,7 @@ def test_week_of_nobody_is_found() -> None:
 def test_totals_of_a_counter_are_judged_by_the_people_in_them() -> None:
     hourly = gate()
     hourly.value[250:253] = 0
-    totals = replace(hourly, value=np.mod(2.0**29 - 50_000 + np.cumsum(hourly.value), 2**29))
+    totals = replace(hourly, value=np.mod(2.0**29 - 50_000 + np.cumsum(hourly.value), 2**29), is_total=True)
     assert [one.rule for one in check([totals])] == ["off"]
 
 
