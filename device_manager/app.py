@@ -20,7 +20,7 @@ from typing import IO
 
 from device_manager import settings as settings_file
 from device_manager.adapters import mosquitto
-from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
+from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker, SystemClock
 from device_manager.adapters.broker_process import port_problem
 from device_manager.adapters.broker_supervisor import Supervisor
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
@@ -111,7 +111,8 @@ class Manager:
     def _start_ingest(self, parts: ExitStack) -> None:
         store = SqlStore(self.settings.database)
         parts.callback(store.close)
-        self.ingest = IngestService(PahoBroker(address(self.settings)), Committer(store, Cbor2Codec(), JsonFold()))
+        broker, committer = PahoBroker(address(self.settings)), Committer(store, Cbor2Codec(), JsonFold())
+        self.ingest = IngestService(broker, committer, SystemClock())
         self.ingest.start()
         parts.callback(self.ingest.stop)
 

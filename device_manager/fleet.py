@@ -79,7 +79,8 @@ class Fleet:
         return (self.settings.node_directory(name) / "virtual.json").exists()
 
     def describe(self, name: str, now_ms: int) -> dict[str, Any]:
-        """Return all that is known of a node, for people: node, health, rejects by reason, channels."""
+        """Return all that is known of a node, for people: node, alerts, missing numbers, health, rejects by reason,
+        channels."""
         view = self.registry.node(name)
         shadow = overview.shadow_of(view)
         last_end = shadow.last_frame_end_s
@@ -89,10 +90,14 @@ class Fleet:
             "next_number": shadow.next,
             "last_record_end": None if last_end is None else overview.iso(last_end),
             "last_loss": shadow.last_loss,
+            "lost_by_restore": shadow.lost_by_restore,
+            "backfilled": shadow.backfilled,
         }
         channels = [overview.channel(value) for value in self.readings.last_values().get(name, [])]
         return {
             "node": node,
+            "alerts": overview.alerts(shadow),
+            "missing": overview.missing(shadow, now_ms),
             "health": overview.health(shadow),
             "rejects": self.reader.reject_counts(name),
             "channels": channels,

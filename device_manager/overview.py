@@ -4,29 +4,34 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from device_manager.ports import NodeView
-from device_manager.shadow import Shadow, from_document
+from device_manager.shadow import Shadow, from_document, gaps, judge
 from firmware.wire import quality
 
 if TYPE_CHECKING:  # a type only, which would load numpy
     from device_manager.series import LastValue
 
 _WHOLE = ("{count}", "1", "[ppm]")
-SILENT_AFTER_S = 900  # three frames of the field default
 
 
 class Summary(NamedTuple):
-    """A node for a list. `last_seen` is ISO 8601 UTC, `age_s` the seconds since; None: never, or not known."""
+    """A node for a list. `last_seen` is ISO 8601 UTC, `age_s` the seconds since; None: never, or not known.
+
+    `state` and `reason` as in `shadow.liveness`; `gaps` are numbers that nobody fills, `alerts` how many kinds of them.
+    """
 
     node: str
     site: str | None
     title: str | None
     admission: str
     state: str
+    reason: str
     last_seen: str | None
     age_s: int | None
     buffered: int | None
     lost: int
+    gaps: int
     rejected: int
+    alerts: int
     frames: int
     values: int
     bytes_per_value: float | None
@@ -38,17 +43,21 @@ def summarise(view: NodeView, now_ms: int) -> Summary:
     shadow = shadow_of(view)
     age_s = None if shadow.last_seen_ms is None else max(0, now_ms - shadow.last_seen_ms) // 1000
     ratio = shadow.bytes_per_value
+    alive = judge(shadow, now_ms)
     return Summary(
         node=view.name,
         site=view.site.name if view.site else None,
         title=view.site.title if view.site else None,
         admission=view.admission,
-        state=_state(shadow, age_s),
+        state=alive.state,
+        reason=alive.reason,
         last_seen=None if shadow.last_seen_ms is None else iso(shadow.last_seen_ms / 1000),
         age_s=age_s,
         buffered=shadow.buffered,
         lost=shadow.lost,
+        gaps=sum(gap.last - gap.first + 1 for gap in gaps(shadow, now_ms)),
         rejected=shadow.rejected,
+        alerts=len(shadow.alerts),
         frames=shadow.frames,
         values=shadow.values,
         bytes_per_value=None if ratio is None else round(ratio, 2),
@@ -59,6 +68,26 @@ def summarise(view: NodeView, now_ms: int) -> Summary:
 def shadow_of(view: NodeView) -> Shadow:
     """Return the node's shadow, an empty one before its first message."""
     return from_document(view.shadow) if view.shadow else Shadow(view.name)
+
+
+def missing(shadow: Shadow, now_ms: int) -> list[dict[str, object]]:
+    """Return the gaps of a node, and what it no longer has of what we wait for, for people and programs."""
+    rows: list[dict[str, object]] = [
+        {"log": f"{gap.log:08x}", "first": gap.first, "last": gap.last, "since": iso(gap.since_ms / 1000)}
+        for gap in gaps(shadow, now_ms)
+    ]
+    if shadow.not_held and shadow.log is not None:
+        first, last = shadow.not_held
+        rows.append({"log": f"{shadow.log:08x}", "first": first, "last": last, "since": None})
+    return rows
+
+
+def alerts(shadow: Shadow) -> list[dict[str, object]]:
+    """Return the alerts of a node, the newest last."""
+    return [
+        {**{key: alert[key] for key in ("kind", "text", "count")}, "last": iso(float(str(alert["last_ms"])) / 1000)}
+        for alert in shadow.alerts
+    ]
 
 
 def health(shadow: Shadow) -> dict[str, object]:
@@ -91,11 +120,3 @@ def number(last: "LastValue") -> int | float | None:
 def iso(time_s: float) -> str:
     """Return a Unix time as ISO 8601 UTC, whole seconds."""
     return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _state(shadow: Shadow, age_s: int | None) -> str:
-    if shadow.online is None and age_s is None:
-        return "never seen"
-    if shadow.online is False:
-        return "offline"
-    return "online" if age_s is not None and age_s < SILENT_AFTER_S else "silent"

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from device_manager.overview import Summary
 
 app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True, rich_markup_mode=None)
-_COLUMNS = ("node", "site", "state", "seen", "buffered", "lost", "rejected", "frames", "B/value", "firmware")
+_COLUMNS = (
+    *("node", "site", "state", "seen", "buffered", "lost", "gaps", "rejected", "alerts", "frames", "B/value"),
+    "firmware",
+)
 
 
 @app.command("list")
@@ -36,7 +39,7 @@ def list_(data: Data = None, json: Json = False) -> None:
 
 def _cells(row: "Summary") -> list[Any]:
     seen = age(row.age_s)
-    counts = (row.buffered, row.lost, row.rejected, row.frames, row.bytes_per_value)
+    counts = (row.buffered, row.lost, row.gaps, row.rejected, row.alerts, row.frames, row.bytes_per_value)
     return [row.node, row.title, row.state, seen, *counts, row.firmware]
 
 
@@ -52,6 +55,11 @@ def show(node: Annotated[str, typer.Argument(help="Id of the node.")], data: Dat
         print_json(found)
         return
     _block("", found["node"])
+    for alert in found["alerts"]:
+        print(f"\nalert, {alert['kind']} ({alert['count']} x, last {alert['last']}): {alert['text']}")
+    for gap in found["missing"]:
+        since = f"since {gap['since']}" if gap["since"] else "the node no longer has them"
+        print(f"\nmissing: records {gap['first']} to {gap['last']} of log {gap['log']}, {since}")
     _block("last health", found["health"])
     _block("not accepted", found["rejects"])
     print()

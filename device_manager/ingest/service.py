@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from device_manager.errors import StoreError
 from device_manager.ingest.commit import Committer, Outcome
 from device_manager.ingest.handover import HandOver
-from device_manager.ports import Broker, Incoming, Watermark
+from device_manager.ports import Broker, Clock, Incoming, Watermark
 from firmware.wire import messages, topics
 
 BATCH_MESSAGES = 2000
@@ -22,10 +22,14 @@ _log = logging.getLogger(__name__)
 
 
 class IngestService:
-    """Runs a thread between `broker` and `committer`; `start` and `stop` once each."""
+    """Runs a thread between `broker` and `committer`; `start` and `stop` once each.
 
-    def __init__(self, broker: Broker, committer: Committer, capacity: int = 2 * 65_535) -> None:
+    `clock` is what nodes that have no time of their own are told, in each watermark.
+    """
+
+    def __init__(self, broker: Broker, committer: Committer, clock: Clock, capacity: int = 2 * 65_535) -> None:
         self._broker = broker
+        self._clock = clock
         self._committer = committer
         self._queue = HandOver(capacity)
         self._stopping = threading.Event()
@@ -97,12 +101,16 @@ class IngestService:
     def _finish(self, batch: Sequence[Incoming], outcome: Outcome) -> None:
         self._broker.acknowledge([message.token for message in batch if message.token is not None])
         for watermark in outcome.watermarks:
-            self._broker.publish(topics.down(watermark.node, "watermark"), encode_watermark(watermark))
+            self._broker.publish(topics.down(watermark.node, "watermark"), self._encoded(watermark))
         for name in ("stored", "duplicates", "rejected", "deferred", "messages"):
             setattr(self.totals, name, getattr(self.totals, name) + getattr(outcome, name))
 
+    def _encoded(self, watermark: Watermark) -> bytes:
+        return encode_watermark(watermark, self._clock.now_ms() // 1000)
 
-def encode_watermark(watermark: Watermark) -> bytes:
-    """Return the message that tells a node what is committed."""
+
+def encode_watermark(watermark: Watermark, time_s: int) -> bytes:
+    """Return the message that tells a node what is committed, and the time (Unix s)."""
     want = [list(hole) for hole in watermark.want]
-    return messages.encode("watermark", {"log": watermark.log, "next": watermark.next, "want": want})
+    fields = {"log": watermark.log, "next": watermark.next, "want": want, "time": time_s}
+    return messages.encode("watermark", fields)

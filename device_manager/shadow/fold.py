@@ -23,6 +23,7 @@ from device_manager.shadow import holes as h
 # What a node says of numbers that the manager waits for and it no longer has, see firmware.link.delivery. It lets go
 # only of what was committed, so a manager that lacks them has gone back to an older database.
 NOT_HELD = "no longer held"
+_AHEAD_S = 3600  # a clock further ahead than this must not make all states after it look old
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _spoken(shadow: Shadow, event: StateSeen) -> Shadow:
     found = a.suspicion(shadow.speakers, log, boot)
     return replace(
         shadow,
-        spoke_s=min(time_s, event.received_ms // 1000),  # a clock that is ahead must not make the next one look old
+        spoke_s=min(time_s, event.received_ms // 1000 + _AHEAD_S),
         speakers=a.with_speaker(shadow.speakers, log, boot),
         alerts=a.raised(shadow.alerts, *found, event.received_ms) if found else shadow.alerts,
     )

@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
+from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker, SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.errors import BrokerError
 from device_manager.ingest.commit import Committer
@@ -175,7 +175,7 @@ def test_unreadable_tls_files_are_named(tmp_path: Path) -> None:
 
 def test_readings_reach_the_store_and_watermarks_the_node(tmp_path: Path, address: BrokerAddress, node: Node) -> None:
     bench = Bench(tmp_path)
-    service = IngestService(PahoBroker(address), Committer(bench.store, Cbor2Codec(), JsonFold()))
+    service = IngestService(PahoBroker(address), Committer(bench.store, Cbor2Codec(), JsonFold()), SystemClock())
     service.start()
     speaker = node.speaker
     node.send(speaker.channels(), *(speaker.frame() for _ in range(300)), speaker.message("frame", b"x" * 1_000_000))
@@ -193,7 +193,7 @@ def test_killed_broker_and_failing_store_lose_and_repeat_nothing(
 ) -> None:
     bench, node = Bench(tmp_path), Node(mosquitto.port, Speaker())
     store = FailingStore(bench.store)
-    service = IngestService(PahoBroker(address), Committer(store, Cbor2Codec(), JsonFold()))
+    service = IngestService(PahoBroker(address), Committer(store, Cbor2Codec(), JsonFold()), SystemClock())
     service.start()
     speaker = node.speaker
     sent = [speaker.channels(), *(speaker.frame() for _ in range(100))]

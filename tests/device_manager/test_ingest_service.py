@@ -8,6 +8,7 @@ from pathlib import Path
 import cbor2
 import pytest
 
+from device_manager.adapters.broker_paho import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.ingest import admit as a
 from device_manager.ingest import service as service_module
@@ -29,7 +30,7 @@ class Bed:
         self.bench = Bench(directory)
         self.broker = FakeBroker()
         self.store = FailingStore(self.bench.store)
-        self.service = IngestService(self.broker, Committer(self.store, Cbor2Codec(), JsonFold()))
+        self.service = IngestService(self.broker, Committer(self.store, Cbor2Codec(), JsonFold()), SystemClock())
         self.service.start()
 
     def send(self, *sent: Incoming) -> None:
