@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware.wire import VERSION, WireError, frame
-from firmware.wire.batch import MAX_CHANNELS, MAX_RECORDS
+from firmware.wire.batch import MAX_CHANNELS, MAX_RECORDS, MAX_VALUE
 
 Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[np.int32]
@@ -164,20 +164,27 @@ class _Walk:
         if whole:
             good &= np.where(self.extras[rows], at[-1] < ends, at[-1] == ends)
         self.at[rows] = at[-1]
-        return self._sums(first, at), good
+        sums, fits = self._sums(first, at)
+        return sums, good & fits
 
-    def _sums(self, first: npt.NDArray[np.uint8], at: npt.NDArray[np.int32]) -> Values:
+    def _sums(self, first: npt.NDArray[np.uint8], at: npt.NDArray[np.int32]) -> tuple[Values, Bools]:
+        """Return the running sums, and which frames stay within what a value can be."""
         differences = _SMALL[first]
-        kind = first & 0x1F
+        kind = (first & 0x1F).reshape(-1)
         flat, where, flat_first = differences.reshape(-1), at[:-1].reshape(-1), first.reshape(-1)
+        fits: Bools = np.ones(first.shape[1], dtype=bool)
         for width, mark in ((1, 24), (2, 25), (4, 26)):
-            wide = np.flatnonzero(kind.reshape(-1) == mark)
+            wide = np.flatnonzero(kind == mark)
             if len(wide):
                 number = self._number(where[wide].astype(np.int64) + 1, width)
                 flat[wide] = np.where(flat_first[wide] >= 0x20, -1 - number, number)
+                if width == 4:  # shorter ones cannot add up to more than a value can be
+                    fits[wide[number > 2 * MAX_VALUE] % len(fits)] = False
         sums = np.cumsum(differences, axis=0, dtype=np.int32)
+        if (kind == 26).any():
+            fits &= (np.abs(np.cumsum(differences, axis=0, dtype=np.int64)) <= MAX_VALUE).all(axis=0)
         sums[first == _NULL] = MISSING
-        return sums
+        return sums, fits
 
     def _number(self, at: Ints, width: int) -> Ints:
         value: Ints = self.bytes[at].astype(np.int64)
@@ -201,6 +208,16 @@ def decode(
     runs = _look_closer(payloads, loads, columns, groups, np.flatnonzero(walk.odd | walk.extras), walk.odd)
     groups = [_without(group, columns["unreadable"]) for group in groups]
     return Frames(**columns, groups=tuple(groups), runs=np.array(runs, dtype=np.int64).reshape(len(runs), 5))
+
+
+def decode_plain(payloads: Sequence[bytes]) -> Heads:
+    """Check whole frames that nobody has admitted yet; `unreadable` is all that is not a dated frame without extras."""
+    walk, columns = _walk_heads(payloads)
+    width = columns["size"] // np.maximum(columns["count"], 1)
+    walk.odd |= walk.extras | (columns["t0"] == NO_TIME)
+    _groups(walk, width, columns["count"], MAX_CHANNELS)
+    columns["unreadable"] = walk.odd
+    return Heads(**columns)
 
 
 def heads(payloads: Sequence[bytes], loads: Callable[[bytes], object] | None) -> Heads:

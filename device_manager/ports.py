@@ -187,8 +187,16 @@ class Transaction(Protocol):
         """Return the registered node of that name."""
         ...
 
+    def nodes(self, names: Sequence[str]) -> list[Node]:
+        """Return those of the nodes that are registered."""
+        ...
+
     def log(self, log: int) -> LogRow | None:
         """Return the log with that id of a node's outbox."""
+        ...
+
+    def logs(self, logs: Sequence[int]) -> list[LogRow]:
+        """Return those of the logs that were seen."""
         ...
 
     def add_log(self, node_id: int, log: int) -> LogRow:
@@ -211,8 +219,8 @@ class Transaction(Protocol):
         """Return the newest kept event of that kind."""
         ...
 
-    def shadow(self, node_id: int) -> str | None:
-        """Return the node's shadow document."""
+    def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
+        """Return the nodes' shadow documents, as far as there are any."""
         ...
 
     def append(self, rows: Sequence[RecordRow]) -> None:

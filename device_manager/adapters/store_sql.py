@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, exc
 
@@ -14,6 +15,7 @@ from device_manager.adapters.store_engine import open_single_writer, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
 
+_AMONG = 500
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -65,10 +67,18 @@ class SqlTransaction:
         row = self._run("SELECT id, name, admission FROM node WHERE name = ?", (name,)).one_or_none()
         return Node(*row) if row else None
 
+    def nodes(self, names: Sequence[str]) -> list[Node]:
+        """See `Transaction.nodes`."""
+        return [Node(*row) for row in self._among("SELECT id, name, admission FROM node WHERE name", names)]
+
     def log(self, log: int) -> LogRow | None:
         """See `Transaction.log`."""
-        row = self._run("SELECT id, node_id, log, next, ahead FROM log WHERE log = ?", (log,)).one_or_none()
-        return LogRow(row[0], row[1], row[2], row[3], tuple(map(tuple, json.loads(row[4])))) if row else None
+        return next(iter(self.logs((log,))), None)
+
+    def logs(self, logs: Sequence[int]) -> list[LogRow]:
+        """See `Transaction.logs`."""
+        rows = self._among("SELECT id, node_id, log, next, ahead FROM log WHERE log", logs)
+        return [LogRow(row[0], row[1], row[2], row[3], _ranges(row[4])) for row in rows]
 
     def add_log(self, node_id: int, log: int) -> LogRow:
         """See `Transaction.add_log`."""
@@ -96,10 +106,10 @@ class SqlTransaction:
         payload: bytes | None = self._run(sql, (node_id, kind)).scalar()
         return payload
 
-    def shadow(self, node_id: int) -> str | None:
-        """See `Transaction.shadow`."""
-        document: str | None = self._run("SELECT document FROM shadow WHERE node_id = ?", (node_id,)).scalar()
-        return document
+    def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
+        """See `Transaction.shadows`."""
+        rows = self._among("SELECT node_id, document FROM shadow WHERE node_id", node_ids)
+        return {row[0]: row[1] for row in rows}
 
     def append(self, rows: Sequence[RecordRow]) -> None:
         """See `Transaction.append`; SQLite numbers them itself, one more than the highest each."""
@@ -113,7 +123,7 @@ class SqlTransaction:
         """See `Transaction.save_logs`."""
         self._many(
             "UPDATE log SET next = ?, ahead = ? WHERE id = ?",
-            [(row.next, json.dumps(row.ahead, separators=(",", ":")), row.log_id) for row in rows],
+            [(row.next, _json(row.ahead), row.log_id) for row in rows],
         )
 
     def save_shadows(self, rows: Sequence[tuple[int, str]]) -> None:
@@ -140,6 +150,20 @@ class SqlTransaction:
         sql = "INSERT INTO event (node_id, kind, received_ms, payload) VALUES (?, ?, ?, ?)"
         self._many(sql, [tuple(row) for row in rows])
 
+    def _among(self, select: str, keys: Sequence[object]) -> Iterator[Any]:
+        """Yield the rows whose key is one of `keys`, some hundred keys at a time."""
+        for at in range(0, len(keys), _AMONG):
+            some = tuple(keys[at : at + _AMONG])
+            yield from self._run(f"{select} IN ({','.join('?' * len(some))})", some)
+
     def _many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
             self._run(sql, list(rows))
+
+
+def _json(ahead: Sequence[tuple[int, int]]) -> str:
+    return json.dumps(ahead, separators=(",", ":")) if ahead else "[]"
+
+
+def _ranges(ahead: str) -> tuple[tuple[int, int], ...]:
+    return tuple((first, last) for first, last in json.loads(ahead)) if ahead != "[]" else ()

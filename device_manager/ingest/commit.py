@@ -4,7 +4,9 @@ Nothing remembered between batches is trusted before the store has made the batc
 written to the store.
 """
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from device_manager.ingest.admit import INTERNAL, Refused
 from device_manager.ingest.step import Memory, Outcome, Step
@@ -31,12 +33,26 @@ class Committer:
         return self._step([message], Refused(INTERNAL, f"{type(error).__name__}: {error}"[:500]))
 
     def _step(self, batch: Sequence[Incoming], refusal: Refused | None) -> Outcome:
-        with self._store.begin() as transaction:
+        with _uncollected(), self._store.begin() as transaction:
             if transaction.changed_elsewhere:
                 self._memory.forget()
             step = Step(transaction, self._memory, self._codec)
-            for message in batch:
-                step.take(message, refusal)
+            if refusal:
+                step.take(batch[0], refusal)
+            else:
+                step.take_all(batch)
             step.write(self._shadows)
         step.remember()
         return step.outcome
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the cycle collector off: a batch makes ten thousand small objects and no cycle, and looking costs a fifth."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

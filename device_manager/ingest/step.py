@@ -12,11 +12,14 @@ Rules
 The states of logs are copies here; rows are written at the end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 from device_manager.ingest import admit as a
 from device_manager.ingest.admit import Message, Record, Refused
+from device_manager.ingest.bulk import admit_frames
 from device_manager.ingest.rejects import Rejects
 from device_manager.ingest.telling import Telling
 from device_manager.ingest.watermark import LogState
@@ -56,12 +59,22 @@ class Memory:
     nodes: dict[str, Node] = field(default_factory=dict)
     logs: dict[int, tuple[LogRow, LogState]] = field(default_factory=dict)
     columns: dict[tuple[int, int], int] = field(default_factory=dict)  # (log_id, epoch) -> channels
+    shadows: dict[int, str] = field(default_factory=dict)  # node_id -> document
 
     def forget(self, more_than: int = -1) -> None:
         """Read everything anew that holds more than so many entries."""
-        for known in (self.nodes, self.logs, self.columns):
+        for known in (self.nodes, self.logs, self.columns, self.shadows):
             if len(known) > more_than:
                 known.clear()
+
+
+@lru_cache(maxsize=65_536)
+def _address(topic: str) -> tuple[str, str]:
+    """As `admit.address`, with ("", "") for a topic that it refuses."""
+    try:
+        return a.address(topic)
+    except Refused:
+        return "", ""
 
 
 class Step:
@@ -80,18 +93,43 @@ class Step:
         self._events: list[EventRow] = []
         self._touched: dict[int, Node] = {}
         self._received_ms = 0
+        self._shadows: dict[int, str] = {}
 
-    def take(self, message: Incoming, refusal: Refused | None = None) -> None:
-        """Decide one message; `refusal` decides it beforehand."""
+    def take_all(self, messages: Sequence[Incoming]) -> None:
+        """Decide messages in order; what they all need is looked up together."""
+        addresses = [_address(message.topic) for message in messages]
+        frames = [i for i, found in enumerate(addresses) if found[1] == "frame"]
+        records = admit_frames([messages[i] for i in frames])
+        admitted = {i: record for i, record in zip(frames, records, strict=True) if record}
+        if len(messages) > 1:
+            self._look_up({name for name, _ in addresses if name}, {record.log for record in admitted.values()})
+        for i, message in enumerate(messages):
+            self.take(message, admitted=admitted.get(i))
+
+    def _look_up(self, names: set[str], logs: set[int]) -> None:
+        """Read unknown nodes and logs with one statement each."""
+        memory = self._memory
+        unknown = names - memory.nodes.keys()
+        if unknown:
+            memory.nodes.update({node.name: node for node in self._transaction.nodes(sorted(unknown))})
+        fresh = logs - memory.logs.keys()
+        if fresh:
+            rows = self._transaction.logs(sorted(fresh))
+            memory.logs.update({row.log: (row, LogState(row.next, row.ahead)) for row in rows})
+
+    def take(self, message: Incoming, refusal: Refused | None = None, admitted: Record | None = None) -> None:
+        """Decide one message; `refusal` decides it beforehand, `admitted` is what it was found to be."""
         node: Node | None = None
         name, kind = "", ""
         self._received_ms = max(self._received_ms, message.received_ms)
         try:
-            name, kind = a.address(message.topic)
+            name, kind = _address(message.topic)
+            if not name:
+                a.address(message.topic)  # says what is wrong with it
             node = self._node(name)
             if refusal:
                 raise refusal
-            found = self._admitted(kind, message)
+            found = admitted or self._admitted(kind, message)
             if isinstance(found, Message):
                 self._take_message(node, message, found)
             else:
@@ -111,14 +149,19 @@ class Step:
             state = self._logs[log][1] if log in self._logs else LogState()
             self.outcome.watermarks.append(Watermark(node.name, log, state.next, state.want()))
             self._telling.watermark(node, log, state, self._received_ms)
-        transaction.save_shadows([
-            (node.node_id, shadows.fold(transaction.shadow(node.node_id), node.name, events))
-            for node, events in self._telling.told()
-        ])  # fmt: skip
+        told = list(self._telling.told())
+        known = self._memory.shadows
+        unknown = [node.node_id for node, _ in told if node.node_id not in known]
+        known = known | transaction.shadows(unknown) if unknown else known
+        self._shadows = {
+            node.node_id: shadows.fold(known.get(node.node_id), node.name, events) for node, events in told
+        }
+        transaction.save_shadows(list(self._shadows.items()))
 
     def remember(self) -> None:
         """Keep for the next batch what is durable now."""
         self._memory.forget(more_than=_REMEMBERED)
+        self._memory.shadows.update(self._shadows)
         self._memory.logs.update(self._logs)
         self._memory.columns.update(self._columns)
 

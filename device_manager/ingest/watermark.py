@@ -25,13 +25,13 @@ class LogState:
 
     def __init__(self, next_seq: int = 0, ahead: Sequence[tuple[int, int]] = ()) -> None:
         self.next = next_seq
-        self._firsts = [first for first, _ in ahead]
-        self._lasts = [last for _, last in ahead]
+        self._firsts = [first for first, _ in ahead] if ahead else []
+        self._lasts = [last for _, last in ahead] if ahead else []
 
     @property
     def ahead(self) -> tuple[tuple[int, int], ...]:
         """Committed ranges above `next`, in order."""
-        return tuple(zip(self._firsts, self._lasts, strict=True))
+        return tuple(zip(self._firsts, self._lasts, strict=True)) if self._firsts else ()
 
     @property
     def above(self) -> int:
@@ -76,6 +76,8 @@ class LogState:
 
     def want(self, most: int = MAX_WANT) -> tuple[tuple[int, int], ...]:
         """Return the lowest `most` holes below the highest committed number, as closed ranges."""
+        if not self._firsts:
+            return ()
         firsts = [self.next] + [last + 1 for last in self._lasts[: most - 1]]
         return tuple((first, until - 1) for first, until in zip(firsts, self._firsts[:most], strict=False))
 

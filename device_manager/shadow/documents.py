@@ -7,17 +7,21 @@ document reads.
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import cast
 
 from device_manager.ports import ShadowEvent
 from device_manager.shadow.fold import Shadow, fold
 
 _NAMES = tuple(field.name for field in fields(Shadow))
+_fields_of = attrgetter(*_NAMES)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_REMEMBERED = 20_000
 
 
 def to_document(shadow: Shadow) -> str:
     """Return the shadow as JSON text."""
-    return json.dumps({name: getattr(shadow, name) for name in _NAMES}, separators=(",", ":"))
+    return _ENCODER.encode(dict(zip(_NAMES, _fields_of(shadow), strict=True)))
 
 
 def from_document(document: str) -> Shadow:
@@ -27,11 +31,22 @@ def from_document(document: str) -> Shadow:
 
 
 class JsonFold:
-    """The `ShadowFold` port."""
+    """The `ShadowFold` port. It remembers what it wrote, so that a document that comes back need not be read."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, tuple[str, Shadow]] = {}
 
     def fold(self, document: str | None, node: str, events: Sequence[object]) -> str:
         """Return the document of `node` after `events`."""
-        shadow = from_document(document) if document else Shadow(node)
+        written = self._written.get(node)
+        if written and written[0] == document:
+            shadow = written[1]
+        else:
+            shadow = from_document(document) if document else Shadow(node)
         for event in events:
             shadow = fold(shadow, cast(ShadowEvent, event))
-        return to_document(shadow)
+        if len(self._written) >= _REMEMBERED:
+            self._written.clear()
+        made = to_document(shadow)
+        self._written[node] = made, shadow
+        return made
