@@ -27,6 +27,9 @@ FIELDS: tuple = (
     ("revision", int, "number", 0, 0, (1 << 32) - 1),
     ("led_pin", int, "number", -1, -1, 48),
     ("watchdog_s", int, "number", 120, 0, 600),
+    ("max_offline_s", int, "number", 14400, 300, 259200),
+    ("backlog_per_s", int, "number", 50, 1, 1000),
+    ("provisioned", int, "number", 0, 0, (1 << 32) - 1),
 )
 _PARTS = {
     "brokers": (("host", str), ("port", int)),

@@ -60,7 +60,9 @@ def _cross(path: Path, source: Path, working: Path) -> None:
     output = (working / name).with_suffix(".mpy")
     architecture = _ARCHITECTURES.get(platform.machine())
     native = [f"-march={architecture}"] if architecture else []
-    command = [_mpy_cross(), *native, "-s", str(name), "-o", str(output), str(path)]
+    # The module's own name as the name of its source: MicroPython keeps every name once, and has this one already.
+    module = ".".join(name.with_suffix("").parts).removesuffix(".__init__")
+    command = [_mpy_cross(), *native, "-s", module, "-o", str(output), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason"]

@@ -17,7 +17,7 @@ from device_manager.errors import NodeError, SetupError
 
 OLDEST = (1, 25)
 # Bytes of heap: an ESP32 without PSRAM beside Wi-Fi and TLS, on a port whose objects are twice as big.
-HEAP = "224k"
+HEAP = "256k"
 LOG_NAME = "node.log"
 RESET_EXIT_CODE = 75  # firmware/README.md: the node has reset itself, its starter starts it again
 _PROBE = "import sys; print(sys.implementation.name, *sys.implementation.version[:3])"

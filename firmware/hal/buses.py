@@ -4,9 +4,8 @@ A sensor's configuration names its bus by number (`"bus": 0`) or its pins (`"in_
 default pins unless the node's configuration has a row for it: `"buses": [{"bus": 0, "scl": 22, "sda": 21}]`.
 """
 
-from machine import I2C, Counter, Pin
+from machine import Counter, Pin
 
-I2C_HZ = 100000  # SEN66 allows no more, and a metre of cable in a street cabinet likes it too
 COUNTER_FILTER_NS = 12000  # PCNT ignores shorter pulses; its filter ends at 12.8 us
 
 
@@ -19,9 +18,11 @@ class Buses:
         self._counters = 0
 
     def i2c(self, bus: int) -> object:
-        """The I2C bus of that number: writeto, readfrom_into; OSError when a device does not answer."""
+        """The I2C bus of that number: writeto, readfrom_into; OSError when a device does not answer. See `firmware.hal.i2c`."""
         if bus not in self._i2c:
-            self._i2c[bus] = _open_i2c(bus, self._rows.get(bus, {}))
+            from firmware.hal.i2c import Bus  # only a node with such a sensor loads it
+
+            self._i2c[bus] = Bus(bus, self._rows.get(bus, {}))
         return self._i2c[bus]
 
     def output(self, pin: int) -> object:
@@ -46,9 +47,3 @@ class Buses:
 
         return open_uart(*arguments)
 
-
-def _open_i2c(bus: int, row: dict) -> I2C:
-    hz = row.get("hz", I2C_HZ)
-    if "scl" in row:
-        return I2C(bus, scl=Pin(row["scl"]), sda=Pin(row["sda"]), freq=hz)
-    return I2C(bus, freq=hz)

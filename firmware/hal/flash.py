@@ -10,9 +10,10 @@ bytes; `writeblocks` with three arguments does not erase; an erase stalls the wh
 """
 
 from esp32 import Partition
+from micropython import const
 
-_IOCTL_BLOCK_COUNT = 4
-_IOCTL_ERASE = 6
+_IOCTL_BLOCK_COUNT = const(4)
+_IOCTL_ERASE = const(6)
 
 
 class Flash:

@@ -10,11 +10,13 @@ import os
 import socket
 import time
 
+from micropython import const
+
 PORT = 123
-_PACKET_BYTES = 48
-_CLIENT = 0x23  # no leap second known, version 4, mode 3
-_SECONDS_1900_TO_1970 = 2208988800
-_POLL_MS = 50
+_PACKET_BYTES = const(48)
+_CLIENT = const(0x23)  # no leap second known, version 4, mode 3
+_SECONDS_1900_TO_1970 = const(2208988800)
+_POLL_MS = const(50)
 
 
 async def ask(host: str, deadline_ms: int = 3000, port: int = PORT) -> int | None:

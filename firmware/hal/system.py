@@ -3,6 +3,7 @@
 import gc
 import os
 
+import esp32
 import machine
 
 _CAUSES = (
@@ -32,6 +33,16 @@ def heap_free_bytes() -> int:
     """Free bytes of the GC heap after a collection."""
     gc.collect()
     return gc.mem_free()
+
+
+def tls_largest_bytes() -> int:
+    """The largest free block of the heap that TLS takes its buffers from, which is not the GC heap."""
+    return max(row[2] for row in esp32.idf_heap_info(esp32.HEAP_DATA))
+
+
+def rtc_memory() -> object:
+    """The function of machine.RTC that returns or keeps 2048 bytes."""
+    return machine.RTC().memory
 
 
 def reset() -> None:

@@ -29,11 +29,11 @@ class Wifi:
             self._wlan.active(True)
             self._wlan.connect(self._ssid, self._password)
         except OSError:
-            self._stop()
+            self.leave()
             return False
         while not self.connected():
             if time.ticks_diff(time.ticks_ms(), started) > deadline_ms:
-                self._stop()
+                self.leave()
                 return False
             await asyncio.sleep_ms(POLL_MS)
         return True
@@ -42,6 +42,6 @@ class Wifi:
         """Signal strength in dBm, or None while not joined."""
         return self._wlan.status("rssi") if self.connected() else None
 
-    def _stop(self) -> None:
-        # A station left half-way refuses the next connect() with "Wifi Internal Error".
+    def leave(self) -> None:
+        """Switch the radio off; a station left half-way refuses the next connect() with "Wifi Internal Error"."""
         self._wlan.active(False)

@@ -3,7 +3,7 @@
     client = Client(clock, on_publish, on_puback, on_change)
     await client.open(("127.0.0.1", 8883), context, "citynode-broker", connect)  # `connect(buf)` writes CONNECT
     await client.subscribe(buf, b"citynode/1/kempten-01/down/#")
-    await client.publish(buf, b"citynode/1/kempten-01/up/frame", length, qos=1, token=12)
+    await client.publish(buf, b"citynode/1/kempten-01/up/frame", length, AT_LEAST_ONCE, token=12)
 
 One task reads, the owner writes from one buffer, and `check()` (call it a few times a second) watches the deadlines:
 an answer to PUBLISH and PINGREQ, so that a half-open link ends as an error and not as silence. Whatever goes wrong sets
@@ -13,26 +13,31 @@ Publishes at QoS 1 are answered in any order by `on_puback(token, reason)`; at m
 the broker's receive maximum). `on_publish(topic, payload)` gets a view that is valid only during the call. The
 callbacks are plain functions.
 
+The session outlives the connection: what was not answered when it broke is `flight.stale()` when the broker still has
+it; the owner sends each again under the same packet id with `resend`, or lets go of it with `drop` (see `flight`).
+
 A packet longer than RX_BYTES is refused by DISCONNECT with "packet too large" (CONNECT tells the broker the limit).
 """
 
 import asyncio
 
 from firmware.link import packets
+from firmware.link.flight import NOBODY, Flight
 from firmware.link.receiver import PROTOCOL_ERROR, PacketError, Receiver
 from firmware.link.transport import LinkError, Transport, describe
+from firmware.wire import const
 
 RX_BYTES = 4352  # the longest message of the contract, its topic and headers
 WINDOW = 8
 RECEIVE_MAXIMUM = 8
 KEEPALIVE_S = 30
 EXPIRY_S = 3600
+WILL_DELAY_S = 10  # a node that is back by then was never away
 OPEN_MS = 20000  # for each of TCP, TLS with CONNECT (seconds on a chip), CONNACK
 ANSWER_MS = 15000
 WRITE_MS = 10000
-_GOODBYE_MS = 500
-_POLL_MS = 10
-_FREE = 0  # no packet has this id
+_GOODBYE_MS = const(500)
+_POLL_MS = const(10)
 
 
 class Client:
@@ -52,31 +57,28 @@ class Client:
         self._small = bytearray(packets.BODY_AT + 8)  # for what the reader answers
         self._lock = asyncio.Lock()
         self._reader_task: asyncio.Task | None = None
-        self._ids = [_FREE] * WINDOW
-        self._tokens = [0] * WINDOW
-        self._sent_ms = [0] * WINDOW
-        self._last_id = 0
+        self.flight = Flight(WINDOW)
+        self._aliases: list = []  # topics by alias - 1, as far as the broker was told on this connection
+        self._alias_maximum = 0
         self._keepalive_ms = KEEPALIVE_S * 1000
         self._ping_ms = None  # when an unanswered PINGREQ was sent
-        self._subscribe_id = _FREE
+        self._subscribe_id = NOBODY
         self._subscribe_reason = 0
 
-    @property
-    def in_flight(self) -> int:
-        """Publishes at QoS 1 without an answer."""
-        return len(self._ids) - self._ids.count(_FREE)
-
-    async def open(self, address: tuple, context, server_name: str, connect) -> None:
+    async def open(self, address: tuple, context, server_name: str, connect, approve=None) -> None:
         """Connect up to CONNACK; LinkError, OSError or PacketError after everything was closed again.
 
         `context` None means plain TCP. `connect(buf)` writes CONNECT into `buf`, lent for that, returns (start, end).
+        `approve(certificate)` hears the broker's DER certificate after the handshake and may raise LinkError.
         """
         self._forget()
         try:
             await self._transport.open(address, context, server_name, OPEN_MS)
             buf = self._receiver.space()
             start, end = connect(buf)
-            await self._transport.write(buf[start:end], OPEN_MS)
+            await self._transport.write(buf[start:end], OPEN_MS)  # makes the handshake first
+            if approve is not None:
+                approve(self._transport.peer_certificate())
             await self._read_connack()
         except BaseException:  # also when the owner is cancelled: a socket must not leak
             self._transport.close()
@@ -86,10 +88,10 @@ class Client:
     async def subscribe(self, buf: bytearray, topic: bytes) -> None:
         """Subscribe at QoS 1 and wait for the answer; LinkError when it is a refusal or does not come."""
         began = self._clock.ticks_ms()
-        self._subscribe_id = self._next_id()
+        self._subscribe_id = self.flight.next_id()
         start, end = packets.subscribe(buf, self._subscribe_id, topic, 1)
         await self._send(memoryview(buf)[start:end])
-        while self._subscribe_id != _FREE:
+        while self._subscribe_id != NOBODY:
             self._raise_error()
             if self._elapsed(began) > ANSWER_MS:
                 raise LinkError("expected SUBACK within %d ms, got none" % ANSWER_MS)
@@ -97,15 +99,19 @@ class Client:
         if self._subscribe_reason > 2:
             raise LinkError("expected the subscription to be granted, got reason 0x%02x" % self._subscribe_reason)
 
-    async def publish(self, buf: bytearray, topic: bytes, length: int, qos: int = 0, retain: bool = False,
-                      token: int = 0) -> None:  # fmt: skip
+    async def publish(self, buf: bytearray, topic: bytes, length: int, flags: int = 0, token: int = 0,
+                      expiry_s: int = 0) -> None:  # fmt: skip
         """Send the payload that is at packets.PAYLOAD_AT of `buf`; returns when it is written.
 
-        At QoS 1 there must be room in the window (ValueError); `on_puback(token, reason)` follows.
+        With AT_LEAST_ONCE there must be room in the window (ValueError); `on_puback(token, reason)` follows.
         """
-        packet_id = self._take_slot(token) if qos else _FREE
-        start, end = packets.publish(buf, topic, length, packet_id, qos, retain)
-        await self._send(memoryview(buf)[start:end])
+        packet_id = self._take(token) if flags & packets.AT_LEAST_ONCE else NOBODY
+        await self._publish(buf, topic, length, packet_id, flags, expiry_s)
+
+    async def resend(self, buf: bytearray, topic: bytes, length: int, flags: int, token: int) -> None:
+        """Send a stale publish again, under its packet id and as a duplicate."""
+        packet_id = self.flight.renew(token, self._clock.ticks_ms())
+        await self._publish(buf, topic, length, packet_id, flags | packets.DUP, 0)
 
     def check(self) -> None:
         """Look at the deadlines, ping when the link was idle; never waits."""
@@ -113,9 +119,8 @@ class Client:
             return
         if self._ping_ms is not None and self._elapsed(self._ping_ms) > ANSWER_MS:
             self._fail("expected PINGRESP within %d ms, got none" % ANSWER_MS)
-        for slot, packet_id in enumerate(self._ids):
-            if packet_id != _FREE and self._elapsed(self._sent_ms[slot]) > ANSWER_MS:
-                self._fail("expected PUBACK within %d ms, got none" % ANSWER_MS)
+        if self.flight.is_late(self._clock.ticks_ms(), ANSWER_MS, self._clock.ticks_diff):
+            self._fail("expected PUBACK within %d ms, got none" % ANSWER_MS)
         if self._elapsed(self._transport.written_ms) > self._keepalive_ms // 2:
             self._ping()
 
@@ -137,28 +142,17 @@ class Client:
         self.error = ""
         self.disconnect_reason = 0
         self._receiver.reset()
-        for slot in range(len(self._ids)):
-            self._ids[slot] = _FREE
+        self._aliases.clear()
         self._ping_ms = None
-        self._subscribe_id = _FREE
+        self._subscribe_id = NOBODY
 
     def _elapsed(self, since_ms: int) -> int:
         return self._clock.ticks_diff(self._clock.ticks_ms(), since_ms)
 
-    def _next_id(self) -> int:
-        while True:
-            self._last_id = self._last_id % 65535 + 1
-            if self._last_id not in self._ids:
-                return self._last_id
-
-    def _take_slot(self, token: int) -> int:
-        if self.in_flight >= self.window:
+    def _take(self, token: int) -> int:
+        if self.flight.count >= self.window:
             raise ValueError("expected fewer than %d publishes in flight" % self.window)
-        slot = self._ids.index(_FREE)
-        self._ids[slot] = self._next_id()
-        self._tokens[slot] = token
-        self._sent_ms[slot] = self._clock.ticks_ms()
-        return self._ids[slot]
+        return self.flight.take(token, self._clock.ticks_ms())
 
     def _fail(self, text: str) -> None:
         if not self.error:
@@ -168,6 +162,20 @@ class Client:
     def _raise_error(self) -> None:
         if self.error:
             raise LinkError(self.error)
+
+    async def _publish(self, buf, topic: bytes, length: int, packet_id: int, flags: int, expiry_s: int) -> None:
+        alias, known = self._alias(topic)
+        start, end = packets.publish(buf, b"" if known else topic, length, packet_id, flags, alias, expiry_s)
+        await self._send(memoryview(buf)[start:end])
+
+    def _alias(self, topic: bytes) -> tuple:
+        """(alias or 0, True when the broker knows it already)."""
+        if topic in self._aliases:
+            return self._aliases.index(topic) + 1, True
+        if len(self._aliases) >= self._alias_maximum:
+            return 0, False
+        self._aliases.append(topic)
+        return len(self._aliases), False
 
     async def _send(self, view: memoryview) -> None:
         async with self._lock:
@@ -196,6 +204,8 @@ class Client:
         if reason:
             raise LinkError("expected the broker to accept the node, got reason 0x%02x" % reason)
         self.window = min(WINDOW, found.get(packets.RECEIVE_MAXIMUM, WINDOW))
+        self._alias_maximum = found.get(packets.ALIAS_MAXIMUM, 0)
+        self.flight.keep(self.session_present)
         self._keepalive_ms = found.get(packets.SERVER_KEEPALIVE, KEEPALIVE_S) * 1000 or KEEPALIVE_S * 1000
 
     async def _read_loop(self) -> None:
@@ -232,7 +242,7 @@ class Client:
         elif kind == packets.SUBACK:
             packet_id, reason = packets.read_suback(body)
             if packet_id == self._subscribe_id:
-                self._subscribe_id, self._subscribe_reason = _FREE, reason
+                self._subscribe_id, self._subscribe_reason = NOBODY, reason
         elif kind == packets.DISCONNECT:
             self.disconnect_reason = packets.read_disconnect(body)
             self._fail("the broker disconnected with reason 0x%02x" % self.disconnect_reason)
@@ -250,9 +260,9 @@ class Client:
 
     def _handle_puback(self, body: memoryview) -> None:
         packet_id, reason = packets.read_puback(body)
-        if packet_id == _FREE or packet_id not in self._ids:
+        try:
+            token = self.flight.answered(packet_id)
+        except ValueError:
             raise PacketError("expected PUBACK of a packet in flight, got %d" % packet_id, PROTOCOL_ERROR)
-        slot = self._ids.index(packet_id)
-        self._ids[slot] = _FREE
-        self._on_puback(self._tokens[slot], reason)
+        self._on_puback(token, reason)
         self._on_change()

@@ -6,39 +6,47 @@ written before it, so that a record can be read from flash straight to its place
 
     >>> buf = bytearray(100)
     >>> buf[PAYLOAD_AT : PAYLOAD_AT + 2] = b"hi"
-    >>> start, end = publish(buf, b"a/b", 2, packet_id=1, qos=1)
+    >>> start, end = publish(buf, b"a/b", 2, packet_id=1, flags=AT_LEAST_ONCE)
     >>> bytes(buf[start:end]).hex()
     '320a0003612f620001006869'
 
 Decoders are strict: an unknown property, a flag that is not defined, a length that does not add up raise PacketError
-with the reason code for DISCONNECT. Topic aliases, QoS 2, AUTH and UNSUBSCRIBE are not spoken; a broker may
-not send them to a client that asked for none [3.3.2.3.4, 3.8.3.1].
+with the reason code for DISCONNECT. QoS 2, AUTH, UNSUBSCRIBE and topic aliases of the broker are not spoken; it may
+not send them to a client that asked for none [3.3.2.3.4, 3.8.3.1]. Our own topic aliases are, as many as it allows.
 """
 
 from firmware.link.receiver import MALFORMED, PROTOCOL_ERROR, PacketError
+from firmware.wire import const
 
 CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 13, 14
 PINGREQ = b"\xc0\x00"
 
+RETAIN, AT_LEAST_ONCE, DUP = 1, 2, 8  # flags of a publish; without AT_LEAST_ONCE it is QoS 0
 SUCCESS = 0x00
 DISCONNECT_WITH_WILL = 0x04
 FIRST_FAILURE = 0x80
 TAKEN_OVER = 0x8E
 
-SESSION_EXPIRY, RECEIVE_MAXIMUM, MAXIMUM_PACKET, SERVER_KEEPALIVE, MAXIMUM_QOS = 0x11, 0x21, 0x27, 0x13, 0x24
+MESSAGE_EXPIRY, SESSION_EXPIRY, SERVER_KEEPALIVE, WILL_DELAY = 0x02, 0x11, 0x13, 0x18
+RECEIVE_MAXIMUM, ALIAS_MAXIMUM, TOPIC_ALIAS, MAXIMUM_PACKET = 0x21, 0x22, 0x23, 0x27
 
 BODY_AT = 5  # room for the longest fixed header
-PAYLOAD_AT = 72  # room for the longest head of a publish
-LONGEST_TOPIC = PAYLOAD_AT - BODY_AT - 5
-_VARIABLE, _TEXT, _PAIR = 5, 6, 7
+PAYLOAD_AT = 76  # room for the longest head of a publish
+LONGEST_TOPIC = PAYLOAD_AT - BODY_AT - 5 - 3 - 5  # packet id and lengths, alias, expiry
+_VARIABLE = const(5)
+_TEXT = const(6)
+_PAIR = const(7)
 # Type of every property by its identifier [2.2.2.2]: 0 none, 1, 2 or 4 bytes, 5 variable integer, 6 text or bytes,
 # 7 a pair of texts.
 _PROPERTY_TYPES = b"\0\1\4\6\0\0\0\0\6\6\0\5\0\0\0\0\0\4\6\2\0\6\6\1\4\1\6\0\6\0\0\6\0\2\2\2\1\1\7\4\1\1\1"
 
 
 def connect(buf, client_id: bytes, keepalive_s: int, expiry_s: int, receive_maximum: int, maximum_packet: int,
-            will_topic: bytes, will: bytes) -> tuple:  # fmt: skip
-    """CONNECT [3.1]: clean start 0, user name = client id, a retained will at QoS 1. Return (start, end)."""
+            will_topic: bytes, will: bytes, will_delay_s: int) -> tuple:  # fmt: skip
+    """CONNECT [3.1]: clean start 0, user name = client id, a retained will at QoS 1. Return (start, end).
+
+    The broker publishes the will `will_delay_s` after the link broke, unless the node is back by then [3.1.3.2.2].
+    """
     at = _put_text(buf, BODY_AT, b"MQTT")
     buf[at] = 5
     buf[at + 1] = 0x80 | 0x20 | 1 << 3 | 0x04  # user name, will retain, will QoS 1, will
@@ -48,8 +56,9 @@ def connect(buf, client_id: bytes, keepalive_s: int, expiry_s: int, receive_maxi
     at = _put_property(buf, at, RECEIVE_MAXIMUM, receive_maximum, 2)
     at = _put_property(buf, at, MAXIMUM_PACKET, maximum_packet, 4)
     at = _put_text(buf, at, client_id)
-    buf[at] = 0  # no will properties
-    at = _put_text(buf, at + 1, will_topic)
+    buf[at] = 5  # bytes of will properties
+    at = _put_property(buf, at + 1, WILL_DELAY, will_delay_s, 4)
+    at = _put_text(buf, at, will_topic)
     at = _put_text(buf, at, will)
     at = _put_text(buf, at, client_id)
     return _close(buf, 0x10, at)
@@ -64,20 +73,26 @@ def subscribe(buf, packet_id: int, topic: bytes, qos: int) -> tuple:
     return _close(buf, 0x82, at + 1)
 
 
-def publish(buf, topic: bytes, length: int, packet_id: int = 0, qos: int = 0, retain: bool = False) -> tuple:
-    """PUBLISH [3.3] of the `length` bytes that are at PAYLOAD_AT already; DUP is never set.
+def publish(buf, topic: bytes, length: int, packet_id: int = 0, flags: int = 0, alias: int = 0,
+            expiry_s: int = 0) -> tuple:  # fmt: skip
+    """PUBLISH [3.3] of the `length` bytes that are at PAYLOAD_AT already; `flags` are AT_LEAST_ONCE, RETAIN and DUP.
 
-    A record is not sent again by its packet after a reconnect, though the session may still be there: the outbox sends
-    it as a new message, and the manager knows it by its number.
+    With an `alias` above 0 the broker remembers it for `topic`, or knows it when `topic` is empty [3.3.2.3.4]. After
+    `expiry_s` above 0 the broker drops the message instead of delivering it.
     """
     if len(topic) > LONGEST_TOPIC:
         raise ValueError("expected a topic of at most %d bytes, got %d" % (LONGEST_TOPIC, len(topic)))
-    body = PAYLOAD_AT - 3 - len(topic) - (2 if qos else 0)
+    properties = (3 if alias else 0) + (5 if expiry_s else 0)
+    body = PAYLOAD_AT - 3 - len(topic) - properties - (2 if flags & AT_LEAST_ONCE else 0)
     at = _put_text(buf, body, topic)
-    if qos:
+    if flags & AT_LEAST_ONCE:
         at = _put_uint(buf, at, packet_id, 2)
-    buf[at] = 0
-    return _close(buf, 0x30 | qos << 1 | (1 if retain else 0), PAYLOAD_AT + length, body)
+    buf[at] = properties
+    if expiry_s:
+        at = _put_property(buf, at + 1, MESSAGE_EXPIRY, expiry_s, 4) - 1
+    if alias:
+        _put_property(buf, at + 1, TOPIC_ALIAS, alias, 2)
+    return _close(buf, 0x30 | flags, PAYLOAD_AT + length, body)
 
 
 def puback(buf, packet_id: int) -> tuple:

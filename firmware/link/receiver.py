@@ -1,9 +1,11 @@
 """Cuts the byte stream of an MQTT connection into packets, inside one buffer that never grows."""
 
+from firmware.wire import const
+
 MALFORMED = 0x81
 PROTOCOL_ERROR = 0x82
 TOO_LARGE = 0x95
-_FIXED_BYTES = 5
+_FIXED_BYTES = const(5)
 
 
 class PacketError(ValueError):

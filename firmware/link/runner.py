@@ -1,35 +1,38 @@
-"""The shell of the link: does what `session` and `delivery` say, and owns the connection and its one send buffer."""
+"""The shell of the link: climbs the ladder of `session`, and hands on what the broker says."""
 
 import asyncio
+import gc
 
 from firmware.link import client, delivery, packets, session, trust
+from firmware.link.sender import NOT_A_RECORD, Sender
 from firmware.link.transport import LinkError, describe
-from firmware.wire import WireError, messages, topics
+from firmware.wire import WireError, const, messages, topics
 
-TX_BYTES = 4096
 RESEND_S = 30
-_TICK_MS = 250
-_MAX_QUEUED = 4
-_UP_QOS = {"reply": 1, "state": 1}  # the rest of the messages is QoS 0: only the latest value counts
-_RETAINED = ("state", "channels")
-_NOT_A_RECORD = -1
-_UNREADABLE = "unreadable"
+TLS_BYTES = 20000  # in one piece: 16 kB to receive into, and what goes with it
+_CROWDED = const(3)  # attempts without room for TLS before only a reboot helps
+_TICK_MS = const(250)
 
 
 class Link:
     """Delivers the outbox and small messages, hands orders to `on_message(kind, fields)`, for ever.
 
-    config      {"node", "brokers": [{"host", "port", "server_name"}...], "tls": {..} or None, "resend_s"}
+    config      {"node", "brokers": [{"host", "port", "server_name"}...], "tls": {..} or None}; "resend_s",
+                "max_offline_s" and "backlog_per_s" where they differ from the defaults
     outbox      log, head, tail, released, read, release, append_loss, last_unreadable, KIND_NAMES
-    clock       ticks_ms, ticks_diff, unix_s
-    wifi        connected(), and join() as a coroutine that returns True or False
-    on_message  a plain function; kinds are desired, command and chunk, fields as firmware.wire.messages decodes them
+    clock       ticks_ms, ticks_diff, uptime_s, unix_s, guess
+    wifi        connected(), leave(), and join() as a coroutine that returns True or False
+    on_message  a plain function; from the manager come desired, command and chunk, with the fields that
+                firmware.wire.messages decodes, and "time" {"unix_s"}; from the link itself "reboot" {"reason"}
+    largest     function: the largest free block that TLS may have, in bytes
 
-    Readable at any time, for health: connected, resent, bad_watermarks, unknown, refused, reconnects, last_error.
+    Readable at any time, for health: connected, committed, resent, bad_watermarks, unknown, refused, reconnects,
+    last_error; `turns` changes while the link's task is alive.
     """
 
-    def __init__(self, config: dict, outbox, clock, wifi, boot: int, firmware: str, on_message, random_u32) -> None:
-        self.unknown = self.reconnects = 0
+    def __init__(self, config: dict, outbox, clock, wifi, boot: int, firmware: str, on_message, random_u32,
+                 largest=lambda: TLS_BYTES) -> None:  # fmt: skip
+        self.unknown = self.reconnects = self.turns = 0
         self.last_error = ""
         self._node = config["node"]
         self._brokers = config["brokers"]
@@ -41,19 +44,21 @@ class Link:
         self._boot = boot
         self._firmware = firmware
         self._on_message = on_message
-        self._topics = {kind: topics.up(self._node, kind).encode() for kind in topics.UP}
         self._orders = ("%s/%s/down/#" % (topics.ROOT, self._node)).encode()
-        self._tx = bytearray(TX_BYTES)
-        self._payload = memoryview(self._tx)[packets.PAYLOAD_AT :]
-        self._queue: list = []  # (kind, payload), at most _MAX_QUEUED
-        self._announce = False
         self._heard = False  # a watermark on this connection
         self._opened_ms = 0
+        self._useful_s = clock.uptime_s()  # when something was taken last
+        self._crowded = 0  # attempts without room for TLS, one after the other
+        self._largest = largest
         self._wake = asyncio.Event()
-        self.session = session.Session(len(self._brokers), random_u32)
-        resend_ms = int(config.get("resend_s", RESEND_S) * 1000)
-        self._delivery = delivery.Delivery(outbox.log, outbox.released, client.WINDOW, resend_ms, clock.ticks_diff)
+        offline_s = config.get("max_offline_s", session.MAX_OFFLINE_S)
+        self.session = session.Session(len(self._brokers), random_u32, offline_s)
+        self._delivery = delivery.Delivery(
+            outbox.log, outbox.released, client.WINDOW, int(config.get("resend_s", RESEND_S) * 1000), clock.ticks_diff,
+            config.get("backlog_per_s", delivery.BACKLOG_PER_S), random_u32,
+        )  # fmt: skip
         self._client = client.Client(clock, self._take_publish, self._take_puback, self._wake.set)
+        self._sender = Sender(self._node, self._client, self._delivery, outbox, clock, self._state)
         self._steps = {
             session.REST: self._rest,
             session.JOIN: self._join,
@@ -68,6 +73,11 @@ class Link:
     def connected(self) -> bool:
         """True while records can be sent."""
         return self.session.state == session.SEND and not self._client.error
+
+    @property
+    def committed(self) -> bool:
+        """True when the manager has answered on this connection."""
+        return self.connected and self._heard
 
     @property
     def resent(self) -> int:
@@ -89,6 +99,7 @@ class Link:
         ticker = asyncio.create_task(self._tick())
         try:
             while True:
+                self.turns += 1
                 event = await self._steps[self.session.state]()
                 if event == session.FAILED:
                     await self._fall()
@@ -99,16 +110,12 @@ class Link:
 
     def publish_latest(self, kind: str, payload: bytes) -> None:
         """Send a message (health, reply) when there is a connection; of too many waiting ones the oldest is dropped."""
-        if len(payload) > len(self._payload):
-            raise ValueError("expected at most %d bytes, got %d" % (len(self._payload), len(payload)))
-        if len(self._queue) >= _MAX_QUEUED:
-            self._queue.pop(0)
-        self._queue.append((kind, payload))
+        self._sender.queue(kind, payload)
         self._wake.set()
 
     def announce(self) -> None:
         """Publish the state again, for example once the clock is right."""
-        self._announce = True
+        self._sender.state_is_due = True
         self._wake.set()
 
     def notify(self) -> None:
@@ -123,6 +130,14 @@ class Link:
 
     async def _rest(self) -> str:
         await asyncio.sleep_ms(self.session.rest_ms())
+        offline_s = self._clock.uptime_s() - self._useful_s
+        measure = self.session.measure(offline_s)
+        if measure == session.RADIO:
+            self._wifi.leave()
+        elif measure == session.RENEW:
+            self._context = None
+        elif measure == session.REBOOT:
+            self._reboot("offline for %d s" % offline_s)
         return session.TIMEOUT
 
     async def _join(self) -> str:
@@ -135,6 +150,7 @@ class Link:
         began = self._clock.ticks_ms()
         while self._tls and self._clock.unix_s() is None:
             if self._elapsed(began) > session.CLOCK_MS:
+                self._clock.guess()
                 return session.TIMEOUT
             await asyncio.sleep_ms(_TICK_MS)
         return session.DONE
@@ -142,10 +158,13 @@ class Link:
     async def _open(self) -> str:
         broker = self._brokers[self.session.broker]
         name = broker.get("server_name") or broker["host"]
+        approve = None
         try:
-            if self._tls and self._context is None:
-                self._context = trust.make_context(self._tls)
-            await self._client.open((broker["host"], broker["port"]), self._context, name, self._write_connect)
+            if self._tls:
+                self._make_room()
+                self._context = self._context or trust.make_context(self._tls)
+                approve = self._approve
+            await self._client.open((broker["host"], broker["port"]), self._context, name, self._write_connect, approve)
         except (OSError, ValueError, LinkError, MemoryError) as error:
             return self._failed(describe(error))
         self._heard = False
@@ -156,8 +175,9 @@ class Link:
 
     async def _introduce(self) -> str:
         try:
-            await self._client.subscribe(self._tx, self._orders)
-            await self._publish("state", self._state())
+            self._sender.make_room()
+            await self._client.subscribe(self._sender.buf, self._orders)
+            await self._sender.publish("state", self._state())
         except (OSError, LinkError) as error:
             return self._failed(describe(error))
         return session.DONE
@@ -173,57 +193,18 @@ class Link:
         return session.DONE
 
     async def _send(self) -> str:
-        self._delivery.begin(self._outbox.tail)
         try:
+            await self._sender.send_unanswered()
+            self._delivery.begin(self._outbox.tail, self._outbox.head, self._clock.ticks_ms())
             while not self._client.error:
-                if not await self._send_next():
+                if not await self._sender.step():
                     await self._wait()
         except (OSError, LinkError) as error:
             return self._failed(describe(error))
         return self._failed(self._client.error)
 
-    async def _send_next(self) -> bool:
-        """Do one thing; False when there is nothing to do now."""
-        if self._announce and self._has_room():
-            self._announce = False
-            await self._publish("state", self._state())
-            return True
-        if self._queue and (self._queue[0][0] not in _UP_QOS or self._has_room()):
-            kind, payload = self._queue.pop(0)
-            await self._publish(kind, payload)
-            return True
-        what = delivery.WAIT
-        if self._has_room():
-            what = self._delivery.step(self._outbox.tail, self._outbox.head, self._clock.ticks_ms())
-        if what == delivery.SEND:
-            await self._send_record(self._delivery.seq)
-        elif what == delivery.DECLARE:
-            self._outbox.append_loss(self._delivery.first, self._delivery.last, self._delivery.reason)
-        return what != delivery.WAIT
-
-    async def _send_record(self, seq: int) -> None:
-        found = self._outbox.read(seq, self._payload)
-        kind = self._outbox.KIND_NAMES.get(found[0]) if found else None
-        if kind is None:
-            last = seq if found else self._outbox.last_unreadable(seq)
-            if self._delivery.give_up(seq, last):
-                self._outbox.append_loss(seq, last, _UNREADABLE)
-            return
-        self._delivery.sent(seq)
-        await self._client.publish(self._tx, self._topics[kind], found[1], 1, kind in _RETAINED, seq)
-        await asyncio.sleep_ms(0)  # a window of records must not keep the sampler waiting
-
-    async def _publish(self, kind: str, payload: bytes) -> None:
-        self._payload[: len(payload)] = payload
-        retain = kind in _RETAINED
-        await self._client.publish(
-            self._tx, self._topics[kind], len(payload), _UP_QOS.get(kind, 0), retain, _NOT_A_RECORD
-        )
-
-    def _has_room(self) -> bool:
-        return self._client.in_flight < self._client.window
-
     async def _wait(self) -> None:
+        self.turns += 1
         await self._wake.wait()
         self._wake.clear()
 
@@ -247,7 +228,7 @@ class Link:
         will = messages.encode("state", {"online": False, "boot": self._boot})
         return packets.connect(
             buf, self._node.encode(), client.KEEPALIVE_S, client.EXPIRY_S, client.RECEIVE_MAXIMUM, client.RX_BYTES,
-            self._topics["state"], will,
+            topics.up(self._node, "state").encode(), will, client.WILL_DELAY_S,
         )  # fmt: skip
 
     def _state(self) -> bytes:
@@ -263,11 +244,31 @@ class Link:
     def _take_puback(self, token: int, reason: int) -> None:
         if reason >= packets.FIRST_FAILURE:
             self.last_error = "publish: expected success, got reason 0x%02x" % reason
-        if token == _NOT_A_RECORD:
+        if token == NOT_A_RECORD:
             return
         self._delivery.acked(token, reason)
         if reason < packets.FIRST_FAILURE:
-            self.session.useful(self._elapsed(self._opened_ms))
+            self._note_useful()
+
+    def _note_useful(self) -> None:
+        self._useful_s = self._clock.uptime_s()
+        self.session.useful(self._elapsed(self._opened_ms))
+
+    def _make_room(self) -> None:
+        """Look for the memory that TLS needs: a connection that fails for lack of it would leave even less."""
+        gc.collect()
+        largest = self._largest()
+        self._crowded = self._crowded + 1 if largest < TLS_BYTES else 0
+        if self._crowded >= _CROWDED:
+            self._reboot("no memory for TLS")
+        if self._crowded:
+            raise LinkError("expected %d bytes in one piece for TLS, got %d" % (TLS_BYTES, largest))
+
+    def _approve(self, certificate: bytes) -> None:
+        trust.approve(certificate, self._tls.get("denied", ()))
+
+    def _reboot(self, reason: str) -> None:
+        self._hand_over("reboot", {"reason": reason})
 
     def _take_publish(self, topic: str, payload: memoryview) -> None:
         try:
@@ -297,5 +298,7 @@ class Link:
         if good:
             self._heard = True
             outbox.release(self._delivery.mark)
-            self.session.useful(self._elapsed(self._opened_ms))
+            self._note_useful()
             self._wake.set()
+        if good and "time" in fields:
+            self._hand_over("time", {"unix_s": fields["time"]})

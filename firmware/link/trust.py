@@ -4,7 +4,15 @@
 
 Each anchor takes its own load call: of two DER certificates in one piece the second is silently ignored. Verification
 is switched on explicitly: `ssl.SSLContext(PROTOCOL_TLS_CLIENT)` of the unix port starts with CERT_NONE.
+
+MicroPython has no revocation lists. Instead `"denied"`, optional, lists SHA-256 sums (hex) of DER certificates that a
+broker must not show, though an anchor has signed them.
 """
+
+from binascii import hexlify
+from hashlib import sha256
+
+from firmware.link.transport import LinkError
 
 
 def make_context(files: dict) -> object:
@@ -24,6 +32,13 @@ def make_context(files: dict) -> object:
         except ValueError:
             raise ValueError("expected one DER certificate in %s, got %d other bytes" % (name, len(anchor)))
     return context
+
+
+def approve(certificate: bytes, denied: list) -> None:
+    """Raise LinkError when the broker's certificate is one of `denied`."""
+    found = hexlify(sha256(certificate).digest()).decode()
+    if found in denied:
+        raise LinkError("expected a broker's certificate that is not denied, got %s" % found[:16])
 
 
 def _require_certificate(context, mode: int) -> None:

@@ -11,9 +11,10 @@ Holds one header and nothing else; payloads are read into the caller's buffer or
 from binascii import crc32
 
 from firmware.outbox import layout
+from firmware.wire import const
 
 RECORD, BLANK, BROKEN = 1, 2, 3
-_PIECE_BYTES = 128
+_PIECE_BYTES = const(128)
 _BLANK_HEAD = b"\xff" * layout.RECORD_HEAD_BYTES
 
 
@@ -86,7 +87,7 @@ class Cursor:
         return False
 
     def find_first(self, sector: int, address: int, first_seq: int, end_seq: int) -> bool:
-        """Go to the first whole record of a sector whose header is damaged, if it is one of `first_seq`..`end_seq`-1."""
+        """Go to the first whole record of a sector without header, if it is one of `first_seq`..`end_seq`-1."""
         self.enter(sector, address, first_seq)
         return self._scan(first_seq, end_seq)
 

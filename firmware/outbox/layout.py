@@ -43,6 +43,8 @@ The log id starts every CRC: what an earlier log left behind never verifies.
 import struct
 from binascii import crc32
 
+from firmware.wire import const
+
 SECTOR_BYTES = 4096
 SECTOR_HEAD_BYTES = 32
 RECORD_HEAD_BYTES = 12
@@ -61,7 +63,7 @@ SECTOR_STATE_AT = 28
 CLEARED = b"\x00"
 RETIRED = b"\x00\x00\x00\x00"
 _SECTOR = "<IBBHIIII"
-_SECTOR_CRC_AT = 24
+_SECTOR_CRC_AT = const(24)
 _RECORD = "<HBBII"
 _NOTE = "<III"
 

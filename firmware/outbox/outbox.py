@@ -6,19 +6,19 @@ that a manager restored from a backup gets them again.
 
 Sequence numbers count from 0 inside a log and never repeat: they are found again from the newest sector, which is never
 erased before the next one has its header, and whose records are found even when its header rots. (A number could repeat
-only if header and all records of the newest sector rot at once.) When the ring is full its oldest sector goes; what was not released there is
-a loss, and becomes a record of the log itself. Two drops may share one loss record, and it may name numbers that the
-manager has in fact committed (it was told so, or not, by a watermark that never came): it says what the node no
-longer has.
+only if header and all records of the newest sector rot at once.) When the ring is full its oldest sector goes; what was
+not released there is a loss, and becomes a record of the log itself. Two drops may share one loss record, and it may
+name numbers that the manager has in fact committed (it was told so, or not, by a watermark that never came): it says
+what the node no longer has.
 """
 
 from firmware.outbox import layout
 from firmware.outbox.cursor import BLANK, RECORD, Cursor
 from firmware.outbox.sectors import Sectors
-from firmware.wire import WireError, records
+from firmware.wire import WireError, const, records
 
 FULL = "outbox full"
-_NONE = -1
+_NONE = const(-1)
 
 
 class Outbox:
@@ -70,7 +70,7 @@ class Outbox:
         return seq
 
     def idle(self) -> None:
-        """Erase ahead: call it when the chip may stand still for 80 ms; does nothing until the newest sector is half full.
+        """Erase ahead: call it when the chip may stand still for 80 ms; waits until the newest sector is half full.
 
         A full ring gives up its oldest sector here, half a sector earlier than it had to. So `append` erases only when
         nobody was idle for half a sector.

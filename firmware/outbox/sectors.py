@@ -11,10 +11,11 @@ from array import array
 
 from firmware.outbox import layout
 from firmware.outbox.cursor import Cursor
+from firmware.wire import const
 
 MIN_SECTORS = 4
 MAX_SECTORS = 2048  # 8 MiB, 8 kB of table
-_PROBE_BYTES = 4
+_PROBE_BYTES = const(4)
 _BLANK = b"\xff" * _PROBE_BYTES
 _BLANK_NOTE = b"\xff" * layout.NOTE_BYTES
 

@@ -14,10 +14,12 @@ import json
 import os
 import time
 
+from micropython import const
+
 FILE = "virtual.json"
 I2C = {"0": {"105": "sen55", "85": "dnms"}}
 PINS = {"4": "footfall_in", "5": "footfall_out"}
-_CHECK_MS = 1000
+_CHECK_MS = const(1000)
 
 
 def read_file() -> dict:

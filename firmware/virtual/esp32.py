@@ -10,12 +10,16 @@ NVS        `nvs-<namespace>.json`, replaced as a whole by commit().
 import json
 import os
 
+from micropython import const
+
 HEAP_DATA = 4
 HEAP_EXEC = 2
-_BLOCK = 4096
-_DEFAULT_FLASH_BYTES = 1 << 20
-_IOCTL_BLOCK_COUNT, _IOCTL_BLOCK_SIZE, _IOCTL_ERASE = 4, 5, 6
-_ENOENT = 2
+_BLOCK = const(4096)
+_DEFAULT_FLASH_BYTES = const(1 << 20)
+_IOCTL_BLOCK_COUNT = const(4)
+_IOCTL_BLOCK_SIZE = const(5)
+_IOCTL_ERASE = const(6)
+_ENOENT = const(2)
 
 
 def _settings() -> dict:
@@ -120,5 +124,5 @@ def __getattr__(name: str) -> object:
 
 
 def idf_heap_info(capabilities: int) -> list:
-    """[(total, free, largest free block, lowest free ever)] of a chip that has enough: this port has no such heap."""
-    return [(160000, 96000, 53248, 90000)]
+    """[(total, free, largest free block, lowest free ever)]; "idf_largest" of virtual.json is that block."""
+    return [(160000, 96000, _settings().get("idf_largest", 53248), 90000)]

@@ -6,8 +6,11 @@ word; `readinto` in asyncio mode gives what is there, which may be less than ask
 
 import io
 
-_POLL, _READABLE = 3, 1
-_LEAST_MS = 5
+from micropython import const
+
+_POLL = const(3)
+_READABLE = const(1)
+_LEAST_MS = const(5)
 
 
 class I2S(io.IOBase):

@@ -1,9 +1,12 @@
 """Shim of `machine` for the unix port: what the hal uses, answering like the esp32 port.
 
 reset() ends the process with RESET_EXIT_CODE: whoever started the node starts it again. The cause of the start is kept
-in the file `reset.cause`, as a chip keeps it in a register.
+in the file `reset.cause`, as a chip keeps it in a register: without it the start is a power-on, and what RTC memory
+held (`rtc.memory`) is gone. So a launcher that kills a node cuts its power; one that wants to stand for a hard reset
+writes `reset.cause` (2, a watchdog is 3) before it starts the node again.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -12,8 +15,8 @@ from firmware.virtual.board import Board, read_file
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 RESET_EXIT_CODE = 75
-ENODEV, ETIMEDOUT = 19, 116  # what esp32 raises for no acknowledge and for a held bus
 _CAUSE_FILE = "reset.cause"
+_MEMORY_FILE, _MEMORY_BYTES = "rtc.memory", 2048
 
 BOARD = Board(read_file())
 
@@ -24,6 +27,10 @@ def __getattr__(name: str) -> object:
         from firmware.virtual.i2s import I2S
 
         return I2S
+    if name == "I2C":
+        from firmware.virtual.i2c import I2C
+
+        return I2C
     if name == "UART":
         from firmware.virtual.uart import UART
 
@@ -38,7 +45,15 @@ def _take_cause() -> int:
         os.remove(_CAUSE_FILE)
         return cause
     except (OSError, ValueError):
+        _forget_memory()
         return PWRON_RESET
+
+
+def _forget_memory() -> None:
+    try:
+        os.remove(_MEMORY_FILE)
+    except OSError:
+        pass  # nothing was kept
 
 
 _CAUSE = _take_cause()
@@ -57,22 +72,44 @@ def reset(cause: int = HARD_RESET) -> None:
 
 
 class WDT:
-    """A watchdog that bites at the next feed: a process cannot be stopped from inside while it hangs."""
+    """A watchdog that bites when it was not fed; a process that hangs in one call is bitten when the call ends."""
 
     def __init__(self, id: int = 0, timeout: int = 5000) -> None:
         self._timeout_ms = timeout
         self._fed = time.ticks_ms()
+        self._task = asyncio.create_task(self._watch())
 
     def feed(self) -> None:
         """Reset the node if this comes too late."""
-        now = time.ticks_ms()
-        if time.ticks_diff(now, self._fed) > self._timeout_ms:
+        self._look()
+        self._fed = time.ticks_ms()
+
+    def _look(self) -> None:
+        if time.ticks_diff(time.ticks_ms(), self._fed) > self._timeout_ms:
             reset(WDT_RESET)
-        self._fed = now
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep_ms(self._timeout_ms // 8 + 1)
+            self._look()
 
 
 class RTC:
-    """The chip's clock: the `time` of this directory follows it."""
+    """The chip's clock, which the `time` of this directory follows, and its memory."""
+
+    def memory(self, data: object = None) -> object:
+        """Return what is kept, or keep `data` (at most 2048 bytes)."""
+        if data is None:
+            try:
+                with open(_MEMORY_FILE, "rb") as file:
+                    return file.read()
+            except OSError:
+                return b""
+        if len(data) > _MEMORY_BYTES:
+            raise ValueError("buffer too long")
+        with open(_MEMORY_FILE, "wb") as file:
+            file.write(data)
+        return None
 
     def datetime(self, moment: tuple) -> None:
         """Set the clock: (year, month, day, weekday, hour, minute, second, microsecond) in UTC."""
@@ -81,9 +118,9 @@ class RTC:
 
 
 class Pin:
-    """A pin number; nothing virtual needs its level."""
+    """A pin number with the level that it was given; pins of an I2C bus have the level of its line."""
 
-    IN, OUT, PULL_UP = 1, 3, 2
+    IN, OUT, OPEN_DRAIN, PULL_UP = 1, 3, 7, 2
 
     def __init__(self, id: int, mode: int = -1, pull: int = -1, value: int = 0) -> None:
         self.id = id
@@ -91,9 +128,13 @@ class Pin:
 
     def value(self, level: object = None) -> object:
         """Return the level, or set it."""
+        bus = sys.modules.get("firmware.virtual.i2c")
+        line = bus.I2C.lines.get(self.id) if bus else None
         if level is None:
-            return self._value
+            return line.get() if line else self._value
         self._value = int(level)
+        if line:
+            line.set(self._value)
         return None
 
 
@@ -107,36 +148,3 @@ class Counter:
     def value(self) -> int:
         """Pulses since the counter was made; a pin with nothing wired to it stays at 0."""
         return self._source.pulses() - self._start if self._source else 0
-
-
-class I2C:
-    """A bus with the models that virtual.json hangs on it."""
-
-    def __init__(self, id: int = 0, scl: object = None, sda: object = None, freq: int = 400000) -> None:
-        self._devices = BOARD.devices(id)
-
-    def scan(self) -> list:
-        """Addresses that answer."""
-        return [address for address in sorted(self._devices) if self._devices[address].fault() != "nack"]
-
-    def writeto(self, address: int, data: bytes, stop: bool = True) -> int:
-        """Write to a device; returns the acknowledged bytes."""
-        self._device(address).write(bytes(data))
-        return len(data)
-
-    def readfrom_into(self, address: int, buf: bytearray, stop: bool = True) -> None:
-        """Fill `buf` from a device."""
-        device = self._device(address)
-        answer = device.read(len(buf))
-        if device.fault() == "bad_crc":
-            answer = answer[:2] + bytes((answer[2] ^ 1,)) + answer[3:]
-        buf[:] = answer
-
-    def _device(self, address: int) -> object:
-        device = self._devices.get(address)
-        fault = device.fault() if device else "nack"
-        if fault == "nack":
-            raise OSError(ENODEV)
-        if fault == "timeout":
-            raise OSError(ETIMEDOUT)
-        return device

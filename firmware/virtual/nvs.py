@@ -4,7 +4,9 @@ import binascii
 import json
 import os
 
-_ESP_ERR_NVS_NOT_FOUND = -4354
+from micropython import const
+
+_ESP_ERR_NVS_NOT_FOUND = const(-4354)
 
 
 class NVS:

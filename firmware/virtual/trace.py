@@ -6,8 +6,10 @@ What the columns mean is written in traces/SOURCE.md.
 
 import struct
 
+from micropython import const
+
 _HEAD = "<HHI"
-_HEAD_BYTES = 8
+_HEAD_BYTES = const(8)
 _DIRECTORY = __file__.rsplit("/", 1)[0] + "/traces/"
 
 

@@ -18,3 +18,12 @@ VERSION = 0
 
 class WireError(ValueError):
     """Bytes or fields that the contract does not allow; the text says what was expected and what came."""
+
+
+def const(value: int) -> int:
+    """Return `value`; MicroPython's compiler puts a number that is written so in place of its private name.
+
+    That saves the name, its entry in the module and the search for it: `_LIMIT = const(5)`. micropython.const does the
+    same, but CPython, on which the pure parts are tested too, has none.
+    """
+    return value

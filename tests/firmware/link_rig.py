@@ -102,10 +102,20 @@ class Manager:
         first = 0
         while first in self.committed:
             first += 1
-        holes = [seq for seq in range(first, max(self.committed, default=-1)) if seq not in self.committed]
-        want = [[seq, seq] for seq in holes[: messages.WANT_MAX]] if self.wants else []
+        want = self._holes(first)[: messages.WANT_MAX] if self.wants else []
         fields = {"log": log, "next": first if next_seq is None else next_seq, "want": want}
         self.send("watermark", messages.encode("watermark", fields))
+
+    def _holes(self, first: int) -> list[list[int]]:
+        holes: list[list[int]] = []
+        for seq in range(first, max(self.committed, default=-1)):
+            if seq in self.committed:
+                continue
+            if holes and holes[-1][1] == seq - 1:
+                holes[-1][1] = seq
+            else:
+                holes.append([seq, seq])
+        return holes
 
     def _take(self, message: mqtt.MQTTMessage) -> None:
         kind = topics.parse(message.topic)[2]
@@ -138,6 +148,7 @@ class Node:
 
     def __init__(self, port: int, heap: str = "400k", folder: Path | None = None, **job: Any) -> None:
         config = {"node": NODE, "brokers": [{"host": "127.0.0.1", "port": port}], "tls": None, "resend_s": 1}
+        config["backlog_per_s"] = 1000
         config.update(job.pop("config", {}))
         job = {"records": 0, "seconds": 20, **job, "config": config}
         command = [find_micropython(), "-X", f"heapsize={heap}", str(ON_NODE / "link_node.py")]

@@ -14,7 +14,7 @@ from firmware.wire import frame, messages, topics
 from tests.conftest import find_micropython, micropython_path
 
 NODE = "test-01"
-HEAP = "224k"
+HEAP = "280k"
 SENSORS = [
     {"name": "air", "driver": "sen55", "bus": 0},
     {"name": "noise", "driver": "dnms", "bus": 0},

@@ -6,7 +6,9 @@ FAKES = Path(__file__).parent.parent / "fakes"
 PRELUDE = """
 from node_parts import SetClock
 from firmware.health.commands import Commands
+from firmware.health.note import Note, clip, pack, shorten
 from firmware.health.report import Health
+from firmware.health.supervisor import Supervisor
 from firmware.wire import messages
 
 class Part:
@@ -14,9 +16,10 @@ class Part:
         for name, value in fields.items():
             setattr(self, name, value)
 
-def health(clock, free=lambda: 50000, rssi=lambda: -61):
+def health(clock, free=lambda: 50000, rssi=lambda: -61, before=b""):
     link = Part(resent=1, bad_watermarks=0, unknown=2, last_error="")
-    health = Health(7, "power on", clock, free, rssi, Part(buffered=3, lost=0), link)
+    box = Part(buffered=3, lost=0)
+    health = Health(7, "power on", clock, free, rssi, box, link, Note(before), lambda: [["link", 9]])
     health.sensors.append(Part(name="air", faults=4))
     health.sensors.append(Part(name="gate", faults=0))
     return health

@@ -38,29 +38,33 @@ def error_of(call, *arguments):
 
 
 def case_packets_are_encoded_as_the_standard_says():
-    connect = packets.connect(BUF, b"n-1", 30, 3600, 8, 4352, b"t/w", b"\xa0")
+    connect = packets.connect(BUF, b"n-1", 30, 3600, 8, 4352, b"t/w", b"\xa0", 10)
     assert hexed(connect) == (
-        "102b" "00044d515454" "05" "ac" "001e" "0d" "1100000e10" "210008" "2700001100"
-        "00036e2d31" "00" "0003742f77" "0001a0" "00036e2d31"
+        "1030" "00044d515454" "05" "ac" "001e" "0d" "1100000e10" "210008" "2700001100"
+        "00036e2d31" "05180000000a" "0003742f77" "0001a0" "00036e2d31"
     )  # fmt: skip
     assert hexed(packets.subscribe(BUF, 258, b"a/#", 1)) == "82090102000003612f2301"
     assert hexed(packets.puback(BUF, 0xFFFE)) == "4002fffe"
     assert hexed(packets.disconnect(BUF, 0x04)) == "e00104"
     BUF[packets.PAYLOAD_AT : packets.PAYLOAD_AT + 2] = b"hi"
-    assert hexed(packets.publish(BUF, b"a/b", 2, 10, 1, True)) == "330a0003612f62000a006869"
+    assert (
+        hexed(packets.publish(BUF, b"a/b", 2, 10, packets.AT_LEAST_ONCE | packets.RETAIN)) == "330a0003612f62000a006869"
+    )
     assert hexed(packets.publish(BUF, b"a/b", 2)) == "30080003612f62006869"
+    assert hexed(packets.publish(BUF, b"a/b", 2, 10, 2 | packets.DUP, 7)) == "3a0d0003612f62000a032300076869"
+    assert hexed(packets.publish(BUF, b"", 2, 0, 0, 7, 600)) == "300d00000802000002582300076869"
 
 
 def case_long_publish_has_a_two_byte_length():
-    start, end = packets.publish(BUF, b"x" * packets.LONGEST_TOPIC, 300, 1, 1)
+    start, end = packets.publish(BUF, b"x" * packets.LONGEST_TOPIC, 300, 1, packets.AT_LEAST_ONCE, 9, 9)
     assert start >= 0
     assert end == packets.PAYLOAD_AT + 300
-    length = packets.LONGEST_TOPIC + 2 + 2 + 1 + 300
+    length = packets.LONGEST_TOPIC + 2 + 2 + 1 + 3 + 5 + 300
     assert bytes(BUF[start : start + 3]) == bytes((0x32, length & 127 | 128, length >> 7))
     try:
         packets.publish(BUF, b"x" * (packets.LONGEST_TOPIC + 1), 1)
     except ValueError as error:
-        assert "at most 62 bytes, got 63" in str(error), error
+        assert "at most 58 bytes, got 59" in str(error), error
     else:
         raise AssertionError("expected ValueError")
 
@@ -198,7 +202,7 @@ class Node:
 
     def connect(self):
         self.delivery.connected()
-        self.delivery.begin(self.tail)
+        self.delivery.begin(self.tail, self.head, self.now)
 
     def go(self, acknowledge=True, reason=0):
         """Do what delivery says until it says WAIT twice; return the numbers that were sent."""
@@ -246,11 +250,11 @@ def case_delivery_begins_at_watermark_or_tail():
     node = Node(head=10, tail=2, mark=1)
     node.delivery.connected()
     assert node.watermark(6)
-    node.delivery.begin(node.tail)
+    node.delivery.begin(node.tail, node.head, node.now)
     assert node.go() == [6, 7, 8, 9]
     node.delivery.connected()
     assert node.watermark(0)
-    node.delivery.begin(node.tail)
+    node.delivery.begin(node.tail, node.head, node.now)
     assert node.go() == [2, 3, 4, 5, 6, 7, 8, 9]
 
 
