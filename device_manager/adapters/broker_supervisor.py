@@ -3,7 +3,8 @@
     died -> pause 0.5 s -> start -> ready        (pause back to 0.5 s after it ran for 60 s)
                               `-> failed -> twice the pause, at most 30 s
 
-The broker is anything with prepare, start, wait_ready, alive, last_words, stop and name (mosquitto, iotcore).
+The broker is anything with prepare, start, wait_ready, alive, last_words, complaints, stop and name (mosquitto,
+iotcore). What it complains of is repeated in our log, the same words at most once a minute.
 """
 
 import logging
@@ -16,6 +17,7 @@ from device_manager.errors import CitynodeError
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 SETTLED_S = 60.0
+QUIET_S = 60.0
 _POLL_S = 0.2
 
 log = logging.getLogger("citynode.broker")
@@ -31,6 +33,7 @@ class Broker(Protocol):
     def wait_ready(self) -> None: ...
     def alive(self) -> bool: ...
     def last_words(self) -> str: ...
+    def complaints(self) -> list[str]: ...
     def stop(self) -> None: ...
 
 
@@ -41,6 +44,7 @@ class Supervisor:
         self._broker = broker
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._said_s: dict[str, float] = {}
         self.restarts = 0
 
     def start(self) -> None:
@@ -67,6 +71,7 @@ class Supervisor:
     def _watch(self) -> None:
         pause_s, started_s = FIRST_PAUSE_S, time.monotonic()
         while not self._stopping.wait(_POLL_S):
+            self._repeat()
             if self._broker.alive():
                 continue
             if time.monotonic() - started_s > SETTLED_S:
@@ -78,6 +83,13 @@ class Supervisor:
             self._restart()
             started_s = time.monotonic()
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _repeat(self) -> None:
+        now_s = time.monotonic()
+        self._said_s = {words: said_s for words, said_s in self._said_s.items() if now_s - said_s < QUIET_S}
+        for words in self._broker.complaints():
+            if self._said_s.setdefault(words, now_s) == now_s:
+                log.warning("broker %s says: %s", self._broker.name, words)
 
     def _restart(self) -> None:
         self.restarts += 1

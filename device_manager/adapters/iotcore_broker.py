@@ -10,7 +10,7 @@ import sys
 import time
 
 from device_manager.adapters.broker_process import BrokerProcess
-from device_manager.adapters.mosquitto import MAX_PACKET_BYTES
+from device_manager.adapters.mosquitto_config import MAX_PACKET_BYTES
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities.files import write_private
 

@@ -1,4 +1,4 @@
-"""The broker that faces nodes: mosquitto 2.0, its configuration written by us, its process kept by a supervisor.
+"""The broker that faces nodes: mosquitto from 2.0 on, its configuration written by us, kept alive by a supervisor.
 
 Certificates on both sides; the CN of a certificate is the MQTT user name and the client id, and access rules follow
 from it. mosquitto checks its rules for every message, so a node can neither write nor read another node's topics.
@@ -10,72 +10,21 @@ mosquitto runs as its own user and needs no right to walk through the directorie
 import os
 import pwd
 import shutil
-import socket
-import ssl
-import tempfile
 import time
 from pathlib import Path
 
+from device_manager.adapters import processes
+from device_manager.adapters.broker_check import Finding, check, handshake, take_over
 from device_manager.adapters.broker_process import BrokerProcess
+from device_manager.adapters.mosquitto_config import ACCESS, acl_plugin, configuration, version
 from device_manager.errors import BrokerError, SetupError
-from device_manager.identities import Authority, certificates
-from device_manager.identities.authority import MANAGER, TWIN
-from device_manager.identities.certificates import DAY_S
+from device_manager.identities import Authority
 from device_manager.identities.files import write_private
 from device_manager.settings import Settings
 
 USER = "mosquitto"
-# The longest message that reaches the manager, which rejects and counts it; the contract's own limit is 4096 bytes. A
-# client that announces more is cut off by the broker.
-MAX_PACKET_BYTES = 2 * 1024 * 1024
+_LOG_BYTES = 1 << 20  # looked at in one go
 _PLACES = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
-
-_CONFIGURATION = """\
-# Written by citynode at every start of the broker; changes made here are lost.
-listener {port} {host}
-cafile ca.crt
-certfile broker.crt
-keyfile broker.key
-tls_version tlsv1.2
-require_certificate true
-use_identity_as_username true
-use_username_as_clientid true
-allow_anonymous false
-acl_file access
-max_connections -1
-max_keepalive 600
-max_packet_size {max_packet_bytes}
-
-# The default of 1000 loses QoS 1 messages silently while the manager is away or slow.
-max_queued_messages 100000
-max_queued_bytes 268435456
-max_inflight_messages 2000
-persistent_client_expiration 14d
-persistence true
-persistence_location ./
-# Seconds; the default of 1800 loses half an hour when the power fails.
-autosave_interval 30
-set_tcp_nodelay true
-
-log_dest stderr
-log_type error
-log_type warning
-log_type notice
-log_timestamp_format %Y-%m-%dT%H:%M:%S
-connection_messages true
-{user}"""
-
-_ACCESS = """\
-# Written by citynode. %u is the CN of the client's certificate.
-user {manager}
-topic readwrite citynode/#
-
-user {twin}
-topic read citynode/1/+/up/#
-
-pattern write citynode/1/%u/up/#
-pattern read citynode/1/%u/down/#
-"""
 
 
 def find() -> Path | None:
@@ -93,6 +42,7 @@ class Mosquitto(BrokerProcess):
     def __init__(self, settings: Settings, program: Path | None = None) -> None:
         super().__init__(settings)
         self._program = program
+        self._read_to = self.log.stat().st_size if self.log.exists() else 0
 
     def prepare(self) -> str | None:
         """Find mosquitto, end one left behind, check the port, write configuration and identity.
@@ -114,7 +64,8 @@ class Mosquitto(BrokerProcess):
     def wait_ready(self, timeout_s: float = 10.0) -> None:
         """Wait until the broker accepts the manager's certificate; raises BrokerError when it ends or stays silent."""
         deadline_s = time.monotonic() + timeout_s
-        while (problem := self.handshake(self.settings.identities / "manager")) is not None:
+        manager = self.settings.identities / "manager.crt", self.settings.identities / "manager.key"
+        while (problem := handshake(self.settings, manager)) is not None:
             if not self.alive():
                 raise BrokerError(expected="mosquitto to start", got=self.last_words(), todo=f"read {self.log}")
             if time.monotonic() > deadline_s:
@@ -129,56 +80,67 @@ class Mosquitto(BrokerProcess):
         errors = [line.partition(" Error: ")[2] for line in lines if " Error: " in line]
         return errors[0] if errors and not words.startswith("ended by") else words
 
-    def self_test(self) -> None:
-        """Connect with a certificate that the fleet's CA did not sign; raises BrokerError unless it is refused."""
-        now_s = time.time()
-        other = certificates.root("foreign CA", now_s, 1)
-        with tempfile.TemporaryDirectory() as directory:
-            stranger = Path(directory) / "stranger"
-            identity = certificates.client(other, MANAGER, now_s - DAY_S, now_s + DAY_S)
-            write_private(stranger.with_suffix(".key"), identity.key_pem())
-            stranger.with_suffix(".crt").write_bytes(identity.certificate_pem())
-            accepted = self.handshake(stranger) is None
-        if accepted:
+    def self_test(self) -> list[Finding]:
+        """Try who must be refused; return what was tried. BrokerError unless all is as it should be."""
+        findings = check(self.settings, time.time())
+        for wrong in (finding for finding in findings if not finding.ok):
             todo = f"do not use this broker, and report it with {self.log}"
-            raise BrokerError(expected="the broker to refuse a foreign certificate", got="it was accepted", todo=todo)
+            raise BrokerError(expected=f"the broker to refuse {wrong.what}", got="it was accepted", todo=todo)
+        return findings
+
+    def enforce(self, authority: Authority, node: str, timeout_s: float = 5.0) -> bool:
+        """Have a running broker read the list of revoked certificates, and throw `node` out; False when none runs.
+
+        BrokerError when the broker does not follow the list in time.
+        """
+        self._put(self.directory / "ca.crl", authority.revocation_file.read_bytes())
+        if not processes.hang_up(self._pid_file, self.configuration_name):
+            return False
+        deadline_s, now_s = time.monotonic() + timeout_s, time.time()
+        while not all(finding.ok for finding in check(self.settings, now_s)):
+            if time.monotonic() > deadline_s:
+                todo = "restart the manager, which restarts the broker"
+                raise BrokerError(expected="the broker to read ca.crl", got="it kept the old one", todo=todo)
+            time.sleep(0.1)
+        take_over(self.settings, authority.probe(node, now_s))
+        return True
+
+    def complaints(self) -> list[str]:
+        """Return what the log says since the last call that somebody must know: messages dropped, files unwritten."""
+        with self.log.open("rb") as file:
+            file.seek(min(self._read_to, self.log.stat().st_size))
+            new = file.read(_LOG_BYTES)
+            self._read_to = file.tell()
+        lines = new.decode("utf-8", "replace").splitlines()
+        return [line.partition(": ")[2] for line in lines if "being dropped" in line or ": Error: " in line]
 
     def _write_files(self) -> None:
         authority = Authority.open(self.settings.identities)
         certificate, key = authority.files("broker")
+        assert self._program is not None  # prepare() found it
+        found = version(self._program)
+        # Only root may name a user: what the launcher made of it, or root where mosquitto has no user of its own.
+        user = (_user() or "root") if os.geteuid() == 0 else ""
+        text = configuration(self.settings.broker, found, acl_plugin(self._program), user)
         files = {
             "ca.crt": authority.root_file.read_bytes(),
+            "ca.crl": authority.revocation_file.read_bytes(),
             "broker.crt": certificate.read_bytes(),
             "broker.key": key.read_bytes(),
-            "access": _ACCESS.format(manager=MANAGER, twin=TWIN).encode(),
-            self.configuration_name: configuration(self.settings).encode(),
+            "access": ACCESS.encode(),
+            self.configuration_name: text.encode(),
         }
         for name, data in files.items():
-            write_private(self.directory / name, data)
+            self._put(self.directory / name, data)
         self.log.touch(mode=0o600)
         _give_to_broker(self.directory)
 
-    def handshake(self, identity: Path) -> str | None:
-        """Try one TLS connection as `identity` (path without ending); return None when accepted, else why not."""
-        broker = self.settings.broker
-        context = ssl.create_default_context(cafile=str(self.settings.identities / "ca.crt"))
-        # Under TLS 1.3 the client's side of the handshake ends before the server has judged its certificate.
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(f"{identity}.crt", f"{identity}.key")
-        try:
-            with socket.create_connection((broker.connect_host, broker.port), timeout=2.0) as plain:
-                context.wrap_socket(plain, server_hostname=broker.server_name).close()
-        except OSError as error:
-            return str(error)
-        return None
-
-
-def configuration(settings: Settings) -> str:
-    """Return the text of mosquitto.conf for the 2.0 dialect (2.1 still reads it)."""
-    broker = settings.broker
-    # Only root may name a user: what the launcher made of it, or root where mosquitto has no user of its own.
-    user = f"user {_user() or 'root'}\n" if os.geteuid() == 0 else ""
-    return _CONFIGURATION.format(port=broker.port, host=broker.host, max_packet_bytes=MAX_PACKET_BYTES, user=user)
+    def _put(self, path: Path, data: bytes) -> None:
+        """Write a file that the broker alone may read."""
+        write_private(path, data)
+        user = _user()
+        if user is not None:
+            shutil.chown(path, user)
 
 
 def _user() -> str | None:

@@ -113,6 +113,18 @@ def stop_stale(pid_file: Path, marker: str, grace_s: float = 5.0) -> int | None:
     return pid if found else None
 
 
+def hang_up(pid_file: Path, marker: str) -> bool:
+    """Send SIGHUP to the process of a pid file whose command line holds `marker`; False when there is none."""
+    try:
+        pid = int(pid_file.read_text("ascii"))
+    except (FileNotFoundError, ValueError):
+        return False
+    found = marker in _command_line(pid)
+    if found:
+        _signal(pid, signal.SIGHUP)
+    return found
+
+
 def _popen(
     command: list[str], directory: Path, output: IO[bytes], environment: dict[str, str] | None
 ) -> subprocess.Popen[bytes]:

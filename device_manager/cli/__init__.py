@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from device_manager.cli import data, demo, hardware, init, node, serve, site
+from device_manager.cli import broker, ca, data, demo, hardware, init, node, serve, site
 from device_manager.cli.output import say
 from device_manager.errors import CitynodeError
 
@@ -27,6 +27,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
+app.add_typer(broker.app, name="broker")
+app.add_typer(ca.app, name="ca")
 app.add_typer(node.app, name="node")
 app.add_typer(site.app, name="site")
 app.add_typer(data.app, name="data")

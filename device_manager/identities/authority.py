@@ -5,6 +5,7 @@
     manager.crt, manager.key   client `citynode.manager`: may read and write every topic of the fleet
     twin.crt, twin.key         client `citynode.twin`: may read what nodes send, for consumers of telemetry
     issued.jsonl               one line for each certificate given out: serial, name, purpose, validity
+    revoked.jsonl, ca.crl      see `revocation`
 
 A node id has no dot, so no node can ever be called like the manager or the twin. Keys of nodes are not kept.
 """
@@ -21,6 +22,7 @@ from device_manager.errors import SetupError, UsageError
 from device_manager.identities import certificates
 from device_manager.identities.certificates import BACKDATE_S, DAY_S, Identity
 from device_manager.identities.files import make_private_directory, write_private
+from device_manager.identities.revocation import Revocations
 from firmware.wire import topics
 
 MANAGER = "citynode.manager"
@@ -28,6 +30,7 @@ TWIN = "citynode.twin"
 ROOT_DAYS = 3650
 HOST_DAYS = 397
 NODE_DAYS = 397
+PROBE_S = 3600
 _LOCAL_NAMES = ("localhost", "127.0.0.1")
 
 
@@ -37,6 +40,7 @@ class Authority:
     def __init__(self, directory: Path, root: Identity) -> None:
         self._directory = directory
         self._root = root
+        self._revocations = Revocations(directory, root)
 
     @classmethod
     def create(cls, directory: Path, broker_names: tuple[str, ...], now_s: float) -> "Authority":
@@ -74,6 +78,11 @@ class Authority:
         """Return the PEM certificate and key files of "broker", "manager" or "twin"."""
         return self._directory / f"{name}.crt", self._directory / f"{name}.key"
 
+    @property
+    def revocation_file(self) -> Path:
+        """PEM file with the list of revoked certificates, for the broker."""
+        return self._revocations.file
+
     def anchor_der(self) -> bytes:
         """Return the root certificate as DER: one trust anchor file of a node."""
         return self._root.certificate_der()
@@ -81,7 +90,8 @@ class Authority:
     def renew(self, broker_names: tuple[str, ...], now_s: float) -> list[str]:
         """Give broker, manager and twin a new key and certificate where needed; return whose were renewed.
 
-        Needed is one that is missing, has less than a third of its life left, or is the broker's and lacks a name.
+        Needed is one that is missing, has less than a third of its life left, or is the broker's and lacks a name. The
+        list of revoked certificates is written anew in any case.
         """
         names = tuple(dict.fromkeys((*broker_names, *_LOCAL_NAMES)))
         start_s, end_s = now_s - BACKDATE_S, now_s + HOST_DAYS * DAY_S
@@ -93,6 +103,7 @@ class Authority:
             if self._is_due(file, now_s):
                 self._keep(file, certificates.client(self._root, name, start_s, end_s), "client")
                 renewed.append(file)
+        self._revocations.write(now_s)
         return renewed
 
     def issue_node(self, node: str, now_s: float) -> Identity:
@@ -103,6 +114,27 @@ class Authority:
         identity = certificates.client(self._root, node, now_s - BACKDATE_S, now_s + NODE_DAYS * DAY_S)
         self._record(identity, "node")
         return identity
+
+    def revoke(self, node: str, now_s: float) -> int:
+        """Revoke all certificates of a node; return how many there were. UsageError when none is left to revoke."""
+        revoked = self._revocations.serials()
+        serials = [
+            int(str(row["serial"]), 16) for row in self.issued() if (row["name"], row["purpose"]) == (node, "node")
+        ]
+        serials = [serial for serial in serials if serial not in revoked]
+        if not serials:
+            todo = "see `citynode node list`"
+            raise UsageError(expected="a node with a certificate that is not revoked", got=repr(node), todo=todo)
+        self._revocations.add(node, serials, now_s)
+        return len(serials)
+
+    def probe(self, name: str, now_s: float, *, revoked: bool = False) -> Identity:
+        """Return an identity to try the broker with: valid for an hour, recorded nowhere, to be forgotten after use.
+
+        A `revoked` one stands on the present list of revoked certificates and on no older one.
+        """
+        serial = self._revocations.probe_serial() if revoked else None
+        return certificates.client(self._root, name, now_s - BACKDATE_S, now_s + PROBE_S, serial)
 
     def issued(self) -> list[dict[str, object]]:
         """Return the record of all certificates given out, oldest first (keys as in issued.jsonl)."""

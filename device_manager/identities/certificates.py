@@ -60,11 +60,25 @@ def server(issuer: Identity, names: tuple[str, ...], not_before_s: float, not_af
     return _leaf(builder, issuer, key, ExtendedKeyUsageOID.SERVER_AUTH)
 
 
-def client(issuer: Identity, name: str, not_before_s: float, not_after_s: float) -> Identity:
-    """Return a client certificate whose CN is `name`: the MQTT user name and client id of its holder."""
+def client(issuer: Identity, name: str, not_before_s: float, not_after_s: float, serial: int | None = None) -> Identity:
+    """Return a client certificate whose CN is `name`: the MQTT user name and client id of its holder.
+
+    `serial` None takes a random number.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(_name(name), issuer.certificate.subject, key, not_before_s, not_after_s)
+    builder = _builder(_name(name), issuer.certificate.subject, key, not_before_s, not_after_s, serial)
     return _leaf(builder, issuer, key, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def revocation_list(issuer: Identity, revoked: dict[int, float], number: int, now_s: float, days: int) -> bytes:
+    """Return a CRL as PEM; `revoked` is {serial number: when, Unix s}, `number` grows from list to list."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(_utc(now_s - BACKDATE_S)).next_update(_utc(now_s + days * DAY_S))
+    builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for serial, when_s in revoked.items():
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(_utc(when_s))
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def _leaf(
@@ -77,14 +91,19 @@ def _leaf(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, not_before_s: float, not_after_s: float
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    not_before_s: float,
+    not_after_s: float,
+    serial: int | None = None,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(_utc(not_before_s))
         .not_valid_after(_utc(not_after_s))
     )

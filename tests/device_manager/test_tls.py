@@ -11,7 +11,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from device_manager.adapters.broker_check import handshake
 from device_manager.adapters.mosquitto import Mosquitto, find
+from device_manager.adapters.mosquitto_config import MAX_CONNECTIONS
+from device_manager.errors import BrokerError, UsageError
 from device_manager.identities import Authority, Identity, certificates
 from device_manager.identities.certificates import DAY_S
 from device_manager.settings import BrokerSettings, Settings
@@ -297,5 +300,78 @@ def test_message_of_a_megabyte_reaches_the_manager_and_a_larger_one_ends_the_sen
     manager.close()
 
 
-def test_self_test_passes_on_a_broker_that_refuses_strangers(fleet: Fleet) -> None:
-    fleet.broker.self_test()
+def test_self_test_tries_everybody_and_says_what_came_of_it(fleet: Fleet) -> None:
+    found = fleet.broker.self_test()
+    assert [(finding.what, finding.was, finding.ok) for finding in found] == [
+        ("the manager's certificate", True, True),
+        ("a foreign certificate", False, True),
+        ("no certificate", False, True),
+        ("a revoked certificate", False, True),
+        ("another node's topic", False, True),
+    ]
+    assert "revoked" in found[3].words
+    assert str(found[4]) == "another node's topic: refused (not authorized)"
+
+
+def test_self_test_finds_an_access_list_that_lets_everybody_write_everywhere(tmp_path: Path, free_port: int) -> None:
+    open_one = Fleet(tmp_path, free_port)
+    open_one.broker.prepare()
+    (open_one.settings.broker_directory / "access").write_text("topic readwrite #\npattern readwrite #\n")
+    open_one.broker.start()
+    open_one.broker.wait_ready()
+    with pytest.raises(BrokerError, match="refuse another node's topic, got it was accepted"):
+        open_one.broker.self_test()
+    open_one.broker.stop()
+
+
+def test_self_test_finds_a_broker_that_reads_no_list_of_revoked_certificates(tmp_path: Path, free_port: int) -> None:
+    deaf = Fleet(tmp_path, free_port)
+    deaf.broker.prepare()
+    path = deaf.settings.broker_directory / deaf.broker.configuration_name
+    path.write_text(path.read_text().replace("crlfile ca.crl\n", ""))
+    deaf.broker.start()
+    deaf.broker.wait_ready()
+    with pytest.raises(BrokerError, match="refuse a revoked certificate, got it was accepted"):
+        deaf.broker.self_test()
+    deaf.broker.stop()
+
+
+def test_revoked_node_is_thrown_out_and_stays_out_and_others_stay(fleet: Fleet) -> None:
+    gone, stays = (
+        Client(fleet, fleet.pem(name, fleet.authority.issue_node(name, NOW_S))) for name in ("gone-01", "stays-01")
+    )
+    wait_for(lambda: gone.mqtt.is_connected() and stays.mqtt.is_connected())
+    ended: list[object] = []
+    gone.mqtt.on_disconnect = lambda *_: ended.append(True)
+    assert fleet.authority.revoke("gone-01", time.time()) == 1
+    assert fleet.broker.enforce(fleet.authority, "gone-01")
+    wait_for(lambda: bool(ended))
+    gone.close()
+    identity = fleet.settings.directory / "gone-01"
+    refused = handshake(fleet.settings, (identity.with_suffix(".crt"), identity.with_suffix(".key")))
+    assert refused is not None and "revoked" in refused
+    assert stays.mqtt.is_connected()
+    assert not stays.publish("citynode/1/stays-01/up/frame", b"still here").is_failure
+    stays.close()
+    with pytest.raises(UsageError, match="a certificate that is not revoked, got 'gone-01'"):
+        fleet.authority.revoke("gone-01", time.time())
+
+
+def test_new_certificate_of_a_revoked_node_is_accepted(fleet: Fleet, judge: Callable[..., str]) -> None:
+    fleet.authority.issue_node("again-01", NOW_S)
+    fleet.authority.revoke("again-01", time.time())
+    assert fleet.broker.enforce(fleet.authority, "again-01")
+    assert judge(identity=fleet.authority.issue_node("again-01", NOW_S)) == "accepted"
+
+
+def test_strangers_use_up_no_connections(tmp_path: Path, free_port: int) -> None:
+    small = Fleet(tmp_path, free_port)
+    small.broker.prepare()
+    path = small.settings.broker_directory / small.broker.configuration_name
+    path.write_text(path.read_text().replace(f"max_connections {MAX_CONNECTIONS}", "max_connections 5"))
+    small.broker.start()
+    small.broker.wait_ready()
+    for _ in range(20):
+        assert handshake(small.settings, None) is not None
+    assert handshake(small.settings, small.authority.files("manager")) is None
+    small.broker.stop()
