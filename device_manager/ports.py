@@ -168,6 +168,10 @@ class Broker(Protocol):
         """Send without waiting; while the connection is down a QoS 0 message is dropped, QoS 1 is kept for later."""
         ...
 
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send many (topic, payload) with QoS 0; all are dropped while the connection is down."""
+        ...
+
     def acknowledge(self, tokens: Sequence[object]) -> None:
         """Tell the broker that these messages are safe; tokens of an earlier connection are ignored."""
         ...

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -33,6 +33,8 @@ KEEPALIVE_S = 30
 _RETAINED_ALL, _RETAINED_IF_NEW = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE, SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
 _CONNECT_S = 10.0
 _CLEAR_S = 5.0
+_WRITE_BYTES = 16_384
+_PUBACK = b"\x40\x02"  # MQTT 5, 3.4: without a reason code it means success
 _log = logging.getLogger(__name__)
 
 
@@ -130,12 +132,35 @@ class PahoBroker:
         if qos or self.connected:
             self._client.publish(topic, payload, qos, retain)
 
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send many with QoS 0, see `_send`."""
+        if self.connected:
+            self._send([_publish_packet(topic, payload) for topic, payload in messages])
+
     def acknowledge(self, tokens: Sequence[object]) -> None:
         """Acknowledge messages by their tokens."""
         with self._lock:
-            for token in tokens:
-                if isinstance(token, tuple) and token[0] == self._connection:
-                    self._client.ack(token[1], 1)
+            mine = [token[1] for token in tokens if isinstance(token, tuple) and token[0] == self._connection]
+            self._send([_PUBACK + mid.to_bytes(2, "big") for mid in mine])
+
+    def _send(self, packets: Sequence[bytes]) -> None:
+        """Queue finished MQTT packets, many to one write.
+
+        paho's own way costs 35 us for a message that has no answer and 10 us for an acknowledgement, half of what a
+        frame costs. Its queue is not part of its public interface, so tests send through it to a real broker. PINGREQ
+        is a kind of packet after which it does nothing; after a reconnect it drops what was queued, as it does with its
+        own.
+        """
+        some: list[bytes] = []
+        size = 0
+        for packet in packets:
+            some.append(packet)
+            size += len(packet)
+            if size >= _WRITE_BYTES:
+                self._client._packet_queue(MessageType.PINGREQ, b"".join(some), 0, 0)
+                some, size = [], 0
+        if some:
+            self._client._packet_queue(MessageType.PINGREQ, b"".join(some), 0, 0)
 
     def stop(self) -> None:
         """Send what is queued, disconnect, end the thread; the broker keeps the session."""
@@ -211,3 +236,15 @@ def _tls_context(tls: BrokerTls) -> ssl.SSLContext:
             todo="run `citynode init` or give this user the rights",
         ) from error
     return context
+
+
+def _publish_packet(topic: str, payload: bytes) -> bytes:
+    """Return a PUBLISH packet of MQTT 5 with QoS 0, not retained, without properties (3.3)."""
+    name = topic.encode()
+    body = len(name).to_bytes(2, "big") + name + b"\x00" + payload
+    length, rest = bytearray(), len(body)
+    while rest > 127:
+        length.append(rest & 127 | 128)
+        rest >>= 7
+    length.append(rest)
+    return b"\x30" + length + body

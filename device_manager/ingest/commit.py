@@ -20,7 +20,7 @@ class Committer:
 
     def __init__(self, store: FrameStore, codec: Codec, shadows: ShadowFold) -> None:
         self._store = store
-        self._codec = codec
+        self.codec = codec
         self._shadows = shadows
         self._memory = Memory()
 
@@ -36,7 +36,7 @@ class Committer:
         with _uncollected(), self._store.begin() as transaction:
             if transaction.changed_elsewhere:
                 self._memory.forget()
-            step = Step(transaction, self._memory, self._codec)
+            step = Step(transaction, self._memory, self.codec)
             if refusal:
                 step.take(batch[0], refusal)
             else:
@@ -48,7 +48,7 @@ class Committer:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Hold the cycle collector off: a batch makes ten thousand small objects and no cycle, and looking costs a fifth."""
+    """Hold the cycle collector off: a batch makes thousands of small objects and no cycle; looking costs a fifth."""
     was_on = gc.isenabled()
     gc.disable()
     try:

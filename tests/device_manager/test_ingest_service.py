@@ -14,12 +14,12 @@ from device_manager.ingest import admit as a
 from device_manager.ingest import service as service_module
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.handover import HandOver
-from device_manager.ingest.service import IngestService
-from device_manager.ports import Incoming
+from device_manager.ingest.service import IngestService, encode_watermark
+from device_manager.ports import Incoming, Watermark
 from device_manager.shadow import JsonFold
 from firmware.wire import messages
 from tests.fakes.broker import FailingStore, FakeBroker
-from tests.fakes.speaker import NOW_MS, Speaker
+from tests.fakes.speaker import NOW_MS, START_S, Speaker
 from tests.fakes.stores import Bench
 
 
@@ -65,6 +65,13 @@ def test_messages_are_committed_then_acknowledged_and_answered(bed: Bed) -> None
     wait_for(lambda: bed.marks()[-1:] == [2])
     assert len(bed.bench.content()) == 2
     assert {topic for topic, _ in bed.broker.published} == {"citynode/1/kempten-01/down/watermark"}
+
+
+def test_watermark_is_what_the_contract_encodes() -> None:
+    for want in ((), ((3, 4), (9, 9))):
+        mark = Watermark("kempten-01", 2**32 - 1, 300, want)
+        fields = {"log": mark.log, "next": mark.next, "want": [list(hole) for hole in want], "time": START_S}
+        assert encode_watermark(mark, START_S, Cbor2Codec().dumps) == messages.encode("watermark", fields)
 
 
 def test_failing_store_acknowledges_nothing_and_recovers(bed: Bed, caplog: pytest.LogCaptureFixture) -> None:

@@ -24,6 +24,9 @@ class FakeBroker:
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         self.published.append((topic, payload))
 
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        self.published += messages
+
     def acknowledge(self, tokens: Sequence[object]) -> None:
         for token in tokens:
             assert isinstance(token, tuple)
