@@ -65,11 +65,10 @@ class Client:
         self._subscribe_id = NOBODY
         self._subscribe_reason = 0
 
-    async def open(self, address: tuple, context, server_name: str, connect, approve=None) -> None:
+    async def open(self, address: tuple, context, server_name: str, connect) -> None:
         """Connect up to CONNACK; LinkError, OSError or PacketError after everything was closed again.
 
         `context` None means plain TCP. `connect(buf)` writes CONNECT into `buf`, lent for that, returns (start, end).
-        `approve(certificate)` hears the broker's DER certificate after the handshake and may raise LinkError.
         """
         self._forget()
         try:
@@ -77,8 +76,6 @@ class Client:
             buf = self._receiver.space()
             start, end = connect(buf)
             await self._transport.write(buf[start:end], OPEN_MS)  # makes the handshake first
-            if approve is not None:
-                approve(self._transport.peer_certificate())
             await self._read_connack()
         except BaseException:  # also when the owner is cancelled: a socket must not leak
             self._transport.close()

@@ -48,6 +48,7 @@ class Link:
         self._heard = False  # a watermark on this connection
         self._opened_ms = 0
         self._useful_s = clock.uptime_s()  # when something was taken last
+        self._denied = ""  # why the broker's certificate was refused, though an anchor has signed it
         self._crowded = 0  # attempts without room for TLS, one after the other
         self._largest = largest
         self._wake = asyncio.Event()
@@ -158,15 +159,14 @@ class Link:
     async def _open(self) -> str:
         broker = self._brokers[self.session.broker]
         name = broker.get("server_name") or broker["host"]
-        approve = None
+        self._denied = ""
         try:
             if self._tls:
                 self._make_room()
-                self._context = self._context or trust.make_context(self._tls)
-                approve = self._approve
-            await self._client.open((broker["host"], broker["port"]), self._context, name, self._write_connect, approve)
+                self._context = self._context or trust.make_context(self._tls, self._note_denied)
+            await self._client.open((broker["host"], broker["port"]), self._context, name, self._write_connect)
         except (OSError, ValueError, LinkError, MemoryError) as error:
-            return self._failed(describe(error))
+            return self._failed(self._denied or describe(error))
         self._heard = False
         self._opened_ms = self._clock.ticks_ms()
         self._delivery.connected()
@@ -264,8 +264,8 @@ class Link:
         if self._crowded:
             raise LinkError("expected %d bytes in one piece for TLS, got %d" % (TLS_BYTES, largest))
 
-    def _approve(self, certificate: bytes) -> None:
-        trust.approve(certificate, self._tls.get("denied", ()))
+    def _note_denied(self, text: str) -> None:
+        self._denied = text
 
     def _reboot(self, reason: str) -> None:
         self._hand_over("reboot", {"reason": reason})

@@ -61,12 +61,6 @@ class Transport:
                     pass  # it is gone already, which is what we want
         self._sock = self._raw = None
 
-    def peer_certificate(self) -> bytes:
-        """The other side's DER certificate, once the handshake is done; LinkError without TLS."""
-        if self._sock is self._raw or self._sock is None:
-            raise LinkError("expected a TLS connection, got a plain one")
-        return self._sock.getpeercert(True)
-
     def stream(self) -> asyncio.StreamReader:
         """For the task that reads: `readinto` waits in asyncio's poller, and may return None."""
         return asyncio.StreamReader(self._sock)

@@ -45,13 +45,14 @@ def start() -> Iterator[StartNode]:
 
 
 def test_all_records_arrive_once_and_are_released(broker: Broker, manager: Manager, start: StartNode) -> None:
-    node = start(broker.port, records=120, seconds=3)
+    node = start(broker.port, records=120, seconds=3, limits={"WILL_DELAY_S": 1})
     node.wait(released=120, buffered=0)
     node.finish()
     assert set(manager.copies.values()) == {1}
     for seq, payload in manager.committed.items():
         assert frame.decode(payload).values == [seq]
-    assert [state["online"] for state in manager.states] == [True, False]  # the will, when it went
+    wait_for(lambda: len(manager.states) > 1)
+    assert [state["online"] for state in manager.states] == [True, False]  # the will, a second after it went
     assert manager.states[0] == {
         "online": True, "boot": 5, "log": LOG, "head": 120, "tail": 0, "firmware": "test",
         "time": manager.states[0]["time"],
