@@ -8,14 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hardware.catalog import quantities
+from hardware.catalog import Quantity, quantities
 
 ROOT = Path(__file__).parent.parent
 HEADER = '''"""What can be measured: generated from hardware/quantities.toml; do not edit.
 
 Written by `python -m hardware.generate`.
 
-QUANTITIES: name -> (UCUM unit, denominator, kind). Value on the wire = reading * denominator, as an integer.
+QUANTITIES: name -> (UCUM unit, denominator, kind, least, most). Value on the wire = reading * denominator, as an
+integer; `least` and `most` are what it can be on the wire at all, None where nothing is impossible.
 """
 
 '''
@@ -23,8 +24,18 @@ QUANTITIES: name -> (UCUM unit, denominator, kind). Value on the wire = reading 
 
 def quantities_module() -> str:
     """Return the text of firmware/wire/quantities.py."""
-    rows = [f'    "{q.name}": ("{q.unit}", {q.denominator}, "{q.kind}"),\n' for q in quantities().values()]
-    return HEADER + "QUANTITIES = {\n" + "".join(rows) + "}\n"
+    return HEADER + "QUANTITIES = {\n" + "".join(map(_row, quantities().values())) + "}\n"
+
+
+def _row(quantity: Quantity) -> str:
+    words = f'"{quantity.unit}", {quantity.denominator}, "{quantity.kind}", {_limits(quantity)}'
+    return f'    "{quantity.name}": ({words}),\n'
+
+
+def _limits(quantity: Quantity) -> str:
+    if quantity.range is None:
+        return "None, None"
+    return ", ".join(str(round(limit * quantity.denominator)) for limit in quantity.range)
 
 
 def main(arguments: list[str]) -> int:

@@ -18,7 +18,7 @@ class Buses:
         self._counters = 0
 
     def i2c(self, bus: int) -> object:
-        """The I2C bus of that number: writeto, readfrom_into; OSError when a device does not answer. See `firmware.hal.i2c`."""
+        """The I2C bus of that number: writeto, readfrom_into; OSError when a device does not answer (see `hal.i2c`)."""
         if bus not in self._i2c:
             from firmware.hal.i2c import Bus  # only a node with such a sensor loads it
 
@@ -46,4 +46,3 @@ class Buses:
         from firmware.hal.uart import open_uart
 
         return open_uart(*arguments)
-

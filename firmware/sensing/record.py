@@ -3,8 +3,10 @@
     mean                arithmetic mean          level, percentile   see `noise`
     max, min            extreme                  total               the newest count
 
-A channel with fewer than half of its seconds is missing (a total needs one). The flags of a present value are those of
-the seconds that made it; the flags of a missing one are those of the seconds that are missing.
+A driver that knows more than one level a second makes the aggregate itself (`aggregate()`, see `drivers`). A channel
+with fewer than half of its readings is missing (a total needs one); a driver with a period of 5 s has 12 in a minute.
+The flags of a present value are those of the seconds that made it; the flags of a missing one are those of the seconds
+that are missing.
 """
 
 from firmware.sensing.noise import Levels
@@ -60,8 +62,6 @@ def _newest(_: int, value: int) -> int:
 
 
 def _aggregate(kind: str):
-    if kind in ("level", "percentile"):
-        return Levels()
     if kind == "max":
         return Pick(max)
     if kind == "min":
@@ -69,12 +69,17 @@ def _aggregate(kind: str):
     return Pick(_newest, False) if kind == "total" else Mean()
 
 
+def _levels(driver, position: int):
+    """The driver's own aggregate for the levels of its input 0, else one of 1-s levels."""
+    return driver.aggregate() if position == 0 and hasattr(driver, "aggregate") else Levels()
+
+
 class Record:
     """The open record of all `sensors`; `values` and `flags` (a channel each) are filled by `close`."""
 
     def __init__(self, sensors: list) -> None:
         self.names: list = []  # (quantity, sensor) a channel
-        self._channels: list = []  # (input, aggregate, percent)
+        self._channels: list = []  # (input, aggregate, percent, seconds from reading to reading)
         self._feeds: list = []  # (input, aggregate), each aggregate once
         inputs = 0
         for sensor in sensors:
@@ -88,17 +93,19 @@ class Record:
 
     def _add_channels(self, sensor) -> None:
         levels: dict = {}  # one histogram an input, shared by its LAeq and LN
-        for name, position in sensor.driver.channels:
+        period_s = getattr(sensor.driver, "period_s", 1)
+        for name, position in sensor.channels:
             kind = QUANTITIES[name][2]
             at = sensor.first + position
             percent = int(name[2:]) if kind == "percentile" else 0
-            aggregate = levels.get(at) if kind in ("level", "percentile") else None
+            is_level = kind in ("level", "percentile")
+            aggregate = levels.get(at) if is_level else None
             if aggregate is None:
-                aggregate = _aggregate(kind)
+                aggregate = _levels(sensor.driver, position) if is_level else _aggregate(kind)
                 self._feeds.append((at, aggregate))
-            if kind in ("level", "percentile"):
+            if is_level:
                 levels[at] = aggregate
-            self._channels.append((at, aggregate, percent))
+            self._channels.append((at, aggregate, percent, period_s))
             self.names.append((name, sensor.name))
 
     def add(self, values: list, flags: list) -> None:
@@ -114,8 +121,8 @@ class Record:
     def close(self, seconds: int) -> None:
         """Fill `values` and `flags` for a record of `seconds`, and begin the next."""
         for i in range(len(self._channels)):
-            at, aggregate, percent = self._channels[i]
-            enough = aggregate.count and (2 * aggregate.count >= seconds or not aggregate.needs_half)
+            at, aggregate, percent, period_s = self._channels[i]
+            enough = aggregate.count and (2 * period_s * aggregate.count >= seconds or not aggregate.needs_half)
             self.values[i] = aggregate.result(percent) if enough else None
             self.flags[i] = self._good[at] if enough else self._missing[at] | self._good[at]
         self.clear()

@@ -9,13 +9,18 @@ The protocol of a driver:
                     called once a second: values[at + i] = integer scaled by the quantity's denominator, or None;
                     flags[at + i] = quality bits, for each input i. Lists arrive cleared (None, 0)
 
+Optional: period_s (1): a new reading comes every so many calls, and the inputs of the others stay None with no flag;
+calibration: text for the channels record, what the numbers depend on; aggregate(): makes the record's aggregate for the
+levels and percentiles of input 0, when the driver knows more than one number a second.
+
 Both may raise OSError (the bus) or SensorError (the answer is wrong); the caller flags, counts and tries again. A
 driver allocates nothing that grows, waits only by asyncio, and never longer than half a second.
 
 Channels are ordered so that neighbours have similar numbers: the frame keeps one running sum through its columns.
 """
 
-NAMES = ("sen55", "dnms", "pulse_counter", "vl53l1x", "ld2450")
+AIR = ("sen55", "sen66", "sps30", "scd41", "sht45", "bme280", "pms5003", "pms5003t", "sds011")
+NAMES = AIR + ("microphone", "dnms", "pulse_counter", "vl53l1x", "ld2450")
 
 
 class SensorError(Exception):

@@ -7,8 +7,7 @@ Words carry Sensirion's CRC. The interval may be 1 s to 3600 s; here it is the s
 microphone's sensitivity is set in the Teensy.
 
 What the numbers are: LAeq is the energetic mean of the interval. LAmax is the highest of the sensor's own short windows
-(125 ms in later firmware), not an exponentially time-weighted maximum: it stands in for LAFmax, and the channel's
-sensor name says whose it is.
+(125 ms in later firmware), not an exponentially time-weighted maximum: that is the quantity lamax, not lafmax.
 """
 
 import asyncio
@@ -36,8 +35,8 @@ def open(row: dict, buses):
 class Dnms:
     """See `firmware.sensing.drivers` for the protocol. The percentiles come from the LAeq of each second."""
 
-    inputs = ("laeq", "lafmax")
-    channels = (("lafmax", 1), ("la10", 0), ("laeq", 0), ("la50", 0), ("la90", 0), ("la99", 0))
+    inputs = ("laeq", "lamax")
+    channels = (("lamax", 1), ("la10", 0), ("laeq", 0), ("la50", 0), ("la90", 0), ("la99", 0))
 
     def __init__(self, i2c) -> None:
         self._words = Words(i2c, ADDRESS, 6)
@@ -58,7 +57,7 @@ class Dnms:
         await self._ready()
         await self._words.query(READ_LEVELS, 6, POLL_MS)
         self._convert(0, values, flags, at, "laeq")
-        self._convert(4, values, flags, at + 1, "lafmax")
+        self._convert(4, values, flags, at + 1, "lamax")
 
     async def _ready(self) -> None:
         for _ in range(POLLS):

@@ -20,13 +20,13 @@ def crc8(data: bytearray, start: int, stop: int) -> int:
 
 
 class Words:
-    """A device at `address` of `i2c`; the last answer stays in a buffer of `most` words."""
+    """A device at `address` of `i2c`; the last answer, CRCs included, stays in `answer`, a buffer of `most` words."""
 
     def __init__(self, i2c, address: int, most: int) -> None:
         self._i2c = i2c
         self._address = address
         self._command = bytearray(2)
-        self._answer = bytearray(3 * most)
+        self.answer = bytearray(3 * most)
         self._views: dict = {}
 
     def command(self, code: int) -> None:
@@ -35,22 +35,28 @@ class Words:
         self._command[1] = code & 0xFF
         self._i2c.writeto(self._address, self._command)
 
+    def write(self, code: int, word: int) -> None:
+        """Write one command with one word behind it; OSError when the device does not answer."""
+        data = bytearray((code >> 8, code & 0xFF, word >> 8, word & 0xFF, 0))
+        data[4] = crc8(data, 2, 4)
+        self._i2c.writeto(self._address, data)
+
     async def query(self, code: int, count: int, wait_ms: int) -> None:
         """Write a command, wait, read `count` words and check them; SensorError for a wrong CRC."""
         self.command(code)
         await asyncio.sleep_ms(wait_ms)
         if count not in self._views:  # once a size: a slice of a memoryview is an allocation
-            self._views[count] = memoryview(self._answer)[: 3 * count]
+            self._views[count] = memoryview(self.answer)[: 3 * count]
         self._i2c.readfrom_into(self._address, self._views[count])
         for at in range(0, 3 * count, 3):
-            crc = crc8(self._answer, at, at + 2)
-            if crc != self._answer[at + 2]:
+            crc = crc8(self.answer, at, at + 2)
+            if crc != self.answer[at + 2]:
                 word = at // 3
-                raise SensorError("word %d: expected CRC %02x, got %02x" % (word, crc, self._answer[at + 2]))
+                raise SensorError("word %d: expected CRC %02x, got %02x" % (word, crc, self.answer[at + 2]))
 
     def unsigned(self, word: int) -> int:
         """Word number `word` of the last answer, 0..65535."""
-        return self._answer[3 * word] << 8 | self._answer[3 * word + 1]
+        return self.answer[3 * word] << 8 | self.answer[3 * word + 1]
 
     def signed(self, word: int) -> int:
         """Word number `word` of the last answer, -32768..32767."""
@@ -60,4 +66,4 @@ class Words:
     def copy_bytes(self, word: int, into: bytearray) -> None:
         """Copy words from number `word` on, without their CRCs, until `into` is full."""
         for i in range(len(into)):
-            into[i] = self._answer[3 * (word + i // 2) + i % 2]
+            into[i] = self.answer[3 * (word + i // 2) + i % 2]

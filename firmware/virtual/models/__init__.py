@@ -1,6 +1,7 @@
 """Models of sensors, and what they share: words with CRC, and numbers that a site draws from its seed.
 
-An I2C model has write(bytes), read(count) -> bytes and fault() -> text; OSError is no acknowledge.
+An I2C model has write(bytes), read(count) -> bytes and fault() -> text; OSError is no acknowledge. A UART model has
+baud, write(bytes), take() -> bytes sent since the last call, and fault().
 """
 
 ENODEV = 19
@@ -41,3 +42,26 @@ class Draws:
     def between(self, low: float, high: float) -> float:
         """A number between two."""
         return low + (high - low) * self.uniform()
+
+
+class Part:
+    """What models share: faults by name, and "brown_out": the supply dips once, when that fault appears."""
+
+    name = ""
+
+    def __init__(self, board: object) -> None:
+        self._board = board
+        self._dipped = False
+
+    def fault(self) -> str:
+        """The fault of this part now."""
+        fault = self._board.fault(self.name)
+        if fault != "brown_out":
+            self._dipped = False
+        elif not self._dipped:
+            self._dipped = True
+            self.power_on()
+        return fault
+
+    def power_on(self) -> None:
+        """Forget everything that is not kept without power."""

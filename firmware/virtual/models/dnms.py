@@ -8,7 +8,7 @@ is the largest 1-s LAeq and lower than a real sensor's.
 import math
 import struct
 
-from firmware.virtual.models import ENODEV, Draws, with_crc
+from firmware.virtual.models import ENODEV, Draws, Part, with_crc
 from firmware.virtual.trace import Trace
 
 READY_MS = 5
@@ -20,21 +20,22 @@ def make(board: object) -> object:
     return Dnms(board)
 
 
-class Dnms:
+class Dnms(Part):
     """One sensor; `board` gives time, seed and faults."""
 
+    name = "dnms"
+
     def __init__(self, board: object) -> None:
-        self._board = board
+        super().__init__(board)
         self._trace = Trace("levels")
         self._louder = int(Draws(board.seed, 2).between(-40, 60))  # 0.1 dB
-        self._answer = b""
-        self._begun_s = board.trace_ms() // 1000
-        self._ready_at_ms = None
-        self._levels = None
+        self.power_on()
 
-    def fault(self) -> str:
-        """The fault of this part now."""
-        return self._board.fault("dnms")
+    def power_on(self) -> None:
+        """A new interval begins."""
+        self._answer = b""
+        self._begun_s = self._board.trace_ms() // 1000
+        self._ready_at_ms = self._levels = None
 
     def write(self, data: bytes) -> None:
         """Take a command."""
@@ -50,8 +51,7 @@ class Dnms:
         return (self._answer + b"\xff" * count)[:count]
 
     def _reset(self) -> None:
-        self._begun_s = self._board.trace_ms() // 1000
-        self._ready_at_ms = self._levels = None
+        self.power_on()
 
     def _calculate(self) -> None:
         now_s = self._board.trace_ms() // 1000

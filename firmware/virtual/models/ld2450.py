@@ -12,8 +12,8 @@ refuse (commands answered with status 1).
 
 import struct
 
-from firmware.virtual.models.passers import Passers
 from firmware.virtual.models import Draws
+from firmware.virtual.models.passers import Passers
 
 BAUD = 256000
 FRAME_MS = 89

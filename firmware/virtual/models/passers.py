@@ -5,8 +5,8 @@ once those before have gone: what a counter must count is what the gate's pulses
 head and shoulders of fixed size); hard cases are made on the host, in tests/walks.
 """
 
-from firmware.virtual.models.pulse_counter import Pulses
 from firmware.virtual.models import Draws
+from firmware.virtual.models.pulse_counter import Pulses
 
 HALF_MM = 3000  # they come into being this far before the line and end as far behind it
 APART_MS = 600

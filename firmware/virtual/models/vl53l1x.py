@@ -10,8 +10,8 @@ Faults: nack, timeout (the bus), frozen (results repeat), silent (no range ever 
 (laser watchdog: status 2).
 """
 
-from firmware.virtual.models.passers import Passers, top_mm
 from firmware.virtual.models import ENODEV, Draws
+from firmware.virtual.models.passers import Passers, top_mm
 
 SIZE = 0x0200
 FLOOR_MM = 2500

@@ -41,9 +41,11 @@ def newest(path: pathlib.Path, scales: dict) -> tuple:
 
 
 def cut_air(folder: pathlib.Path) -> None:
-    """PM2.5, PM10 (0.1 ug/m3), temperature (0.01 K), humidity (0.01 %): the newest measurement at every step."""
+    """PM2.5, PM10 (0.1 ug/m3), temperature (0.01 K), humidity (0.01 %), pressure (0.1 hPa): newest at every step."""
     pm_times, pm = newest(folder / "pm_nodes/node_a_pm.csv.gz", {"P2": 10, "P1": 10})
-    climate_times, climate = newest(folder / "pm_nodes/node_a_climate.csv.gz", {"temperature": 100, "humidity": 100})
+    climate_times, climate = newest(
+        folder / "pm_nodes/node_a_climate.csv.gz", {"temperature": 100, "humidity": 100, "pressure": 0.1}
+    )
     start = AIR_FROM.replace(tzinfo=timezone.utc).timestamp()
     moments = [start + i * AIR_STEP_S for i in range(AIR_DAYS * 86400 // AIR_STEP_S)]
     write(
