@@ -12,6 +12,8 @@ from errno import EINPROGRESS
 from firmware.wire import const
 
 _POLL_MS = const(10)
+_TCP = const(6)  # IPPROTO_TCP; not every port has the names
+_TCP_NODELAY = const(1)
 
 
 class LinkError(Exception):
@@ -38,6 +40,11 @@ class Transport:
         info = socket.getaddrinfo(address[0], address[1], 0, socket.SOCK_STREAM)[0]  # blocks for a name; an IP does not
         self._raw = self._sock = socket.socket(info[0], info[1], info[2])
         self._raw.setblocking(False)
+        try:
+            # Else a small packet waits until the one before is acknowledged, which the other side puts off by 40 ms.
+            self._raw.setsockopt(_TCP, _TCP_NODELAY, 1)
+        except OSError:
+            pass  # this port cannot: it is slower so, and works
         try:
             self._raw.connect(info[-1])
         except OSError as error:

@@ -5,9 +5,9 @@ import sys
 
 sys.path.append(__file__.rsplit("/", 3)[0] + "/firmware/on_node")
 
-from nor_flash import NorFlash  # noqa: E402 - the path must come first
+from nor_flash import NorFlash
 
-from firmware.outbox import FRAME, Outbox  # noqa: E402
+from firmware.outbox import FRAME, Outbox
 
 
 def main(blocks, frame_bytes, frames, days):
