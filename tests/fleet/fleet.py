@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from device_manager import app
+from device_manager.adapters.broker_process import any_port
 from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.virtual_node import VirtualNode
@@ -47,7 +48,9 @@ class Fleet:
     """
 
     def __init__(self, folder: Path, nodes: int, timing: Timing, *, proxied: bool = False) -> None:
-        self.settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=None, broker=None)
+        # Not the first free one: another fleet would take it whenever ours has just been killed.
+        port = any_port("127.0.0.1")
+        self.settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=port, broker=None)
         self._log = folder / "manager.log"
         self._manager: subprocess.Popen[bytes] | None = None
         with open_fleet(self.settings) as fleet:
