@@ -6,6 +6,7 @@ memory and the node resets itself: nobody is there to look at a traceback on a l
 
 import asyncio
 import io
+import os
 import sys
 
 import firmware
@@ -144,6 +145,8 @@ class Node:
             self._supervisor.watch("time", lambda: self._asks, 1000 * _TIME_S + 60000)
         if self._settings["led_pin"] >= 0:
             parts.append(self._show())
+        if "trial" in self._settings:
+            parts.append(self._try_settings())
         parts.append(self._supervise())
         tasks = [asyncio.create_task(self._live(part)) for part in parts]
         await self._died.wait()
@@ -166,8 +169,37 @@ class Node:
             self._take_time(fields["unix_s"])
         elif kind == "reboot":
             self._reboot({}, fields["reason"])
+        elif kind == "order":
+            self._take_order(fields["signed"])
         else:
             self._link.unknown += 1
+
+    def _take_order(self, signed: bytes) -> None:
+        from firmware import orderly
+
+        reply, action = orderly.take(signed, self._settings["node"], self._clock.unix_s())
+        if reply:
+            self._link.publish_latest("reply", messages.encode("reply", reply))
+        if action == orderly.WIPE:
+            self._reboot_task = asyncio.create_task(self._wipe_soon(orderly.wipe))
+        elif action:
+            self._reboot({}, "other settings are tried")
+        orderly.forget()
+
+    async def _wipe_soon(self, wipe) -> None:
+        await asyncio.sleep_ms(_REBOOT_MS)
+        wipe()
+        system.reset()
+
+    async def _try_settings(self) -> None:
+        """Decide on settings that are tried: the manager's answer keeps them."""
+        from firmware import orderly
+
+        reply = await orderly.judge(self._link, self._clock, self._settings["trial"][1])
+        self._link.publish_latest("reply", messages.encode("reply", reply))
+        if not reply["ok"]:
+            self._reboot({}, reply["reason"])
+        orderly.forget()
 
     def _take_time(self, unix_s: int) -> None:
         """The manager says what time it is, inside TLS: better than a time server, but some seconds old."""
@@ -295,8 +327,21 @@ def _read_settings() -> dict:
     from firmware import config
 
     settings = config.read()
+    if "order" in settings or _exists("trial.json"):
+        from firmware import orderly
+
+        settings = orderly.enter(settings, config.check)
+        orderly.forget()
     del sys.modules["firmware.config"], firmware.config
     return settings
+
+
+def _exists(name: str) -> bool:
+    try:
+        os.stat(name)
+        return True
+    except OSError:
+        return False
 
 
 def _keep_minute(unix_s: int) -> None:

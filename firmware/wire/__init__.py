@@ -7,6 +7,7 @@ Pure code that runs unchanged on CPython and MicroPython; imports nothing of our
     records     what an outbox keeps: frame, channels, loss, all with the frozen head [version, log, seq, ...]
     frame       the columnar batch of readings
     messages    small maps: state, health, reply; desired, command, watermark, chunk
+    cose        signatures that a node can check; orders: what must be signed
     cbor        a strict, bounded subset of RFC 8949
     quantities  what can be measured, generated from hardware/quantities.toml
 

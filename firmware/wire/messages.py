@@ -65,6 +65,7 @@ FIELDS = {
         (3, "total", "uint", True),
         (4, "data", "bytes", True),
     ),
+    "order": ((1, "signed", "bytes", True),),
 }
 
 

@@ -12,7 +12,7 @@ from firmware.wire import WireError
 
 ROOT = "citynode/1"
 UP = ("frame", "channels", "loss", "health", "state", "reply")
-DOWN = ("watermark", "desired", "command", "chunk")
+DOWN = ("watermark", "desired", "command", "chunk", "order")
 ALL_UP = ROOT + "/+/up/#"
 _NODE_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 

@@ -74,7 +74,7 @@ def test_only_hal_and_virtual_touch_the_chip() -> None:
 
 
 def test_the_rooms_of_the_firmware_import_only_the_contract() -> None:
-    rooms = ("sensing", "outbox", "link", "update", "health")
+    rooms = ("sensing", "outbox", "link", "update", "health", "trust")
     wrong = []
     for name in _sources("firmware"):
         room = name.split("/")[1]

@@ -51,9 +51,11 @@ def _encode_frame(fields: dict) -> bytes:
 
 
 def _with_bytes(kind: str, fields: dict) -> dict:
-    """Turn the hex texts of a chunk's fields into bytes: JSON has none."""
+    """Turn the hex texts of fields that are bytes into bytes: JSON has none."""
     if kind == "chunk":
         fields["sha256"], fields["data"] = bytes.fromhex(fields["sha256"]), bytes.fromhex(fields["data"])
+    if kind == "order":
+        fields["signed"] = bytes.fromhex(fields["signed"])
     return fields
 
 
