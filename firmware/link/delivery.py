@@ -70,7 +70,7 @@ class Delivery:
         self._lane_first = self._older = self._live_first = self._newer = mark
         self._credit = 0  # records that the older lane may send now
         self._credit_ms = 0  # when it was counted last
-        self._sent_below = mark  # one more than the highest number ever sent
+        self._sent_below = mark  # everything from the first mark to here was sent at least once
         self._flight: list = []  # at most `window` numbers
         self._wants: list = []  # [first, last] still to be sent
         self._last_wants: list = []
@@ -138,13 +138,14 @@ class Delivery:
         """Record `seq` was handed to the broker."""
         if seq < self._sent_below:
             self.resent += 1
-        self._sent_below = max(self._sent_below, seq + 1)
         self._flight.append(seq)
         if seq == self._newer:
             self._newer += 1
         elif seq == self._older:
             self._older += 1
             self._credit -= 1
+        passed = self._newer if self._older >= self._live_first else self._older
+        self._sent_below = max(self._sent_below, passed)
 
     def acked(self, seq: int, reason: int) -> None:
         """The broker answered for record `seq` with a reason code."""

@@ -9,9 +9,15 @@ import sys
 import pytest
 
 from tests.conftest import ROOT, Run
+from tests.firmware import session_diagram
 from tests.firmware.test_outbox import ON_NODE, cases
 
 SCRIPT = ON_NODE / "link_cases.py"
+
+
+def test_diagram_of_the_session_is_the_tables() -> None:
+    readme = session_diagram.README.read_text("utf-8")
+    assert session_diagram.updated(readme) == readme, "run python -m tests.firmware.session_diagram"
 
 
 @pytest.mark.parametrize("case", cases(SCRIPT))

@@ -5,6 +5,7 @@ from binascii import hexlify, unhexlify
 
 from firmware.link import packets, session
 from firmware.link.delivery import DECLARE, NOT_ACCEPTED, NOT_HELD, SEND, WAIT, Delivery
+from firmware.link.flight import Flight
 from firmware.link.receiver import MALFORMED, PROTOCOL_ERROR, TOO_LARGE, PacketError, Receiver
 
 LOG = 0xCAFE0001
@@ -515,6 +516,67 @@ def case_rest_doubles_with_jitter_and_has_an_end():
 def case_every_state_can_be_left():
     states = {start for start, _ in session.TABLE}
     assert states == set(session.TABLE.values()), states
+
+
+def case_backlog_lets_the_newest_through_and_keeps_its_rate():
+    node = Node(head=500)
+    assert node.go()[0] == 499
+    node.head = 501
+    sent = node.later(1).go()
+    assert sent[0] == 500 and sent[1:] == list(range(len(sent) - 1)), sent
+    total, seconds = len(sent) - 1, 1
+    while total < 499:
+        seconds += 1
+        node.now += 1000
+        total += len(node.go())
+        assert seconds < 40, total
+    assert total == 499 and node.delivery.resent == 0
+
+
+def case_hole_between_the_lanes_is_no_loss():
+    node = Node(head=500)
+    node.go()
+    node.later(1).go()
+    sent_below = node.delivery._older
+    for first in (0, sent_below - 5, sent_below):
+        node.watermark(0, [(first, 498)])
+        assert node.delivery.step(0, 500, node.now) != SEND or node.delivery.seq >= sent_below
+    while node.delivery._older < 499:
+        node.later(1).go()
+    node.watermark(490, [(490, 498)])
+    assert node.go() == []
+    node.later(3).watermark(490, [(490, 492)])
+    assert node.go() == [490, 491, 492]
+
+
+def case_flight_is_sent_again_under_its_ids_when_the_session_is_there():
+    flight = Flight(4)
+    ids = [flight.take(token, 0) for token in (10, 11, 12)]
+    assert flight.answered(ids[1]) == 11
+    flight.keep(True)
+    assert flight.stale() == [10, 12]
+    assert not flight.is_late(99999, 10, lambda a, b: a - b)
+    assert flight.renew(12, 5) == ids[2]
+    assert flight.is_late(99999, 10, lambda a, b: a - b)
+    flight.drop(10)
+    assert (flight.count, flight.stale()) == (1, [])
+    flight.keep(False)
+    assert flight.count == 0
+    for wrong in (lambda: flight.drop(7), lambda: flight.answered(0), lambda: flight.answered(9)):
+        try:
+            wrong()
+        except ValueError:
+            continue
+        raise AssertionError("expected ValueError")
+
+
+def case_session_takes_every_measure_once_and_begins_again_when_useful():
+    ladder = session.Session(2, lambda: 0, 1000)
+    taken = [ladder.measure(second) for second in range(0, 2000, 50)]
+    assert [m for m in taken if m != session.RETRY] == [session.RADIO, session.RENEW, session.REBOOT]
+    assert taken[5] == session.RADIO and taken[20] == session.REBOOT, taken
+    ladder.useful(0)
+    assert ladder.measure(249) == session.RETRY and ladder.measure(250) == session.RADIO
 
 
 globals()["case_" + sys.argv[1]]()
