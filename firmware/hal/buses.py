@@ -25,7 +25,7 @@ class Buses:
             self._i2c[bus] = Bus(bus, self._rows.get(bus, {}))
         return self._i2c[bus]
 
-    def output(self, pin: int) -> object:
+    def output(self, pin: int) -> Pin:
         """A pin to switch: value(0) or value(1)."""
         return Pin(pin, Pin.OUT, value=0)
 

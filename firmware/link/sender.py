@@ -93,7 +93,7 @@ class Sender:
     async def _send_record(self, seq: int) -> None:
         found = self._read(seq)
         kind = self._outbox.KIND_NAMES.get(found[0]) if found else None
-        if kind is None:
+        if found is None or kind is None:
             last = seq if found else self._outbox.last_unreadable(seq)
             if self._delivery.give_up(seq, last):
                 self._outbox.append_loss(seq, last, _UNREADABLE)
