@@ -29,6 +29,9 @@ from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.iotcore_broker import Iotcore
 from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.adapters.store_engine import create_database
+from device_manager.adapters.store_frames import SqlFrames
+from device_manager.adapters.store_rebuild import Rebuilt, rebuild
+from device_manager.adapters.store_series import SqlSeries
 from device_manager.adapters.store_sql import SqlStore
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
 from device_manager.errors import SetupError, UsageError
@@ -38,9 +41,12 @@ from device_manager.identities.authority import MANAGER
 from device_manager.identities.files import make_private_directory
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
+from device_manager.keeping_up import KeepingUp
 from device_manager.registry import Scope
+from device_manager.series.keeping import Keeper
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
+from device_manager.upkeep import Upkeep
 
 log = logging.getLogger("citynode")
 PORTS_TRIED = 100
@@ -105,6 +111,7 @@ class Manager:
             else:
                 log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
             self._start_ingest(parts)
+            self._start_series(parts)
             self._parts = parts.pop_all()
 
     def stop(self) -> None:
@@ -118,6 +125,19 @@ class Manager:
         self.ingest = IngestService(broker, committer, SystemClock())
         self.ingest.start()
         parts.callback(self.ingest.stop)
+        if isinstance(self.broker, Mosquitto):
+            upkeep = Upkeep(self.settings, broker, self.broker)
+            upkeep.start()
+            parts.callback(upkeep.stop)
+
+    def _start_series(self, parts: ExitStack) -> None:
+        series = SqlSeries(self.settings.database)
+        parts.callback(series.close)
+        frames = SqlFrames(self.settings.database, series)
+        parts.callback(frames.close)
+        keeping_up = KeepingUp(Keeper(frames, series, Cbor2Codec().loads))
+        keeping_up.start()
+        parts.callback(keeping_up.stop)
 
     def __enter__(self) -> "Manager":
         self.start()
@@ -183,6 +203,12 @@ def serve(settings: Settings) -> None:
         log.info("manager of %s ready: %s on %s port %d", settings.directory, broker.kind, broker.host, broker.port)
         ended.wait()
         log.info("stopping")
+
+
+def rebuild_series(settings: Settings, processes: int, said: Callable[[str], None]) -> Rebuilt:
+    """Make numbers and roll-ups of a data directory anew; SetupError while a manager runs on it."""
+    with _only_one(settings.lock):
+        return rebuild(settings.database, processes, said)
 
 
 @contextmanager

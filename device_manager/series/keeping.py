@@ -20,6 +20,7 @@ import numpy.typing as npt
 from device_manager import frames as wire
 from device_manager.ports import StoredRecord
 from device_manager.series import numbering
+from device_manager.series.calendar import QUARTER_S
 from device_manager.series.changing import changed_lines
 from device_manager.series.chunks import Chunk, ChunkKey
 from device_manager.series.dating import BootTime, Health, Undated, boot_time
@@ -33,6 +34,7 @@ from firmware.wire import WireError, messages
 
 Ints = npt.NDArray[np.int64]
 STEP_RECORDS = 4096
+EVER_S = 1 << 40
 
 
 class Report(NamedTuple):
@@ -52,7 +54,7 @@ class Keeper:
         self._store = store
         self.loads = loads
         self._epochs = Epochs(source.record, loads)
-        self._late: dict[int, int] = {}  # nodes with frames that the last step dated: begin of the first
+        self._late: dict[int, tuple[int, int]] = {}  # nodes with frames that the last step dated: since and until when
 
     def advance(self, *, roll_up: bool = True) -> Report:
         """Take in everything new; without `roll_up` roll-ups are left to `rebuilding.rebuild`."""
@@ -137,8 +139,9 @@ class Keeper:
         work.put_frames(number, heads.count[at], heads.columns[at], mask, cause)
         order = np.lexsort((start_s, node_id))
         nodes, first = np.unique(node_id[order], return_index=True)
-        for node, since_s in zip(nodes.tolist(), start_s[order][first].tolist(), strict=True):
-            work.touch(node, since_s)
+        end_s = np.maximum.reduceat((start_s + heads.interval_s[at] * heads.count[at])[order], first)
+        for node, since_s, until_s in zip(nodes.tolist(), start_s[order][first].tolist(), end_s.tolist(), strict=True):
+            work.touch(node, since_s, until_s)
 
     def _masks(
         self,
@@ -186,7 +189,7 @@ class Keeper:
 
     def _roll_up_later(self, work: "_Work", node_id: int, since_s: int) -> None:
         """Have roll-ups made in the next step, which can read the dates; after a crash with the node's next frame."""
-        self._late[node_id] = min(since_s, self._late.get(node_id, since_s))
+        self._late[node_id] = min(since_s, self._late.get(node_id, (since_s, 0))[0]), EVER_S
         newest_s = work.step.newest_s(node_id)
         if newest_s is not None and newest_s > since_s:
             work.step.put_newest(node_id, since_s)
@@ -224,9 +227,13 @@ class Keeper:
 
     def _roll_up(self, work: "_Work") -> None:
         context = self.context(work.state)
-        for node_id, since_s in sorted(work.touched.items()):
+        for node_id, (since_s, until_s) in sorted(work.touched.items()):
             newest_s = work.step.newest_s(node_id)
-            made = roll_node(context, node_id, since_s if newest_s is None else min(since_s, newest_s))
+            if newest_s is not None and newest_s <= since_s and until_s // QUARTER_S == newest_s // QUARTER_S:
+                work.step.put_newest(node_id, until_s)  # no interval ends with these
+                continue
+            until_s = max(until_s, newest_s or 0)
+            made = roll_node(context, node_id, since_s if newest_s is None else min(since_s, newest_s), until_s)
             if made:
                 put_rolled(work, made, "new")
 
@@ -234,15 +241,16 @@ class Keeper:
 class _Work:
     """One step in the making: numbers that are given, and nodes whose roll-ups are to be made from when on."""
 
-    def __init__(self, step: SeriesStep, progress: Progress, state: State, touched: dict[int, int]) -> None:
+    def __init__(self, step: SeriesStep, progress: Progress, state: State, touched: dict[int, tuple[int, int]]) -> None:
         self.step = step
         self.progress = progress
         self.state = state
         self.touched = touched
 
-    def touch(self, node_id: int, since_s: int) -> None:
-        """Have a node's roll-ups made anew from `since_s` on."""
-        self.touched[node_id] = min(since_s, self.touched.get(node_id, since_s))
+    def touch(self, node_id: int, since_s: int, until_s: int = EVER_S) -> None:
+        """Have a node's roll-ups made anew from `since_s` on; `until_s` is the end of what came."""
+        before = self.touched.get(node_id, (since_s, until_s))
+        self.touched[node_id] = min(since_s, before[0]), max(until_s, before[1])
 
     def put(self, block: Block) -> None:
         """Add a block of new numbers."""

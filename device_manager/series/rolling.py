@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from device_manager.series.calendar import DEFAULT_ZONE, PERIODS, edges, zone
+from device_manager.series.calendar import DEFAULT_ZONE, HOUR_S, PERIODS, edges, zone
 from device_manager.series.channels import Key
 from device_manager.series.chunks import SPANS_S, Chunk, ChunkKey, merge, split
 from device_manager.series.decisions import State
@@ -16,7 +16,8 @@ from device_manager.series.rollups import RollUp, counted, kind_of, rolled
 from device_manager.series.rows import FrameRows
 from device_manager.series.store import FrameSource
 
-_BACK_S = (0, 32 * 86_400, 1 << 40)  # how far to look back for the total before, more and more
+_DAY_S = PERIODS["1d"]
+_BACK_S = (0, 32 * _DAY_S, 1 << 40)  # how far to look back for the total before, more and more
 _EVER_S = 1 << 40
 
 
@@ -42,9 +43,13 @@ class Rolled:
     chunks: dict[ChunkKey, Chunk]
 
 
-def roll_node(context: Context, node_id: int, since_s: int) -> Rolled | None:
-    """Return the roll-ups of a node whose intervals touch or follow `since_s`; None when it has no reading then."""
-    readings = _readings(context, node_id, since_s)
+def roll_node(context: Context, node_id: int, since_s: int, until_s: int = _EVER_S) -> Rolled | None:
+    """Return the roll-ups of a node whose intervals touch or follow `since_s`; None when it has no reading then.
+
+    `until_s` is the end of its newest reading where that is known: when no local day ends between the two, the hours
+    are enough to read.
+    """
+    readings = _readings(context, node_id, _begin_s(context, since_s, until_s))
     if not readings:
         return None
     newest_s = max(int(r.line.end_s.max()) for r in readings.values())
@@ -57,9 +62,16 @@ def roll_node(context: Context, node_id: int, since_s: int) -> Rolled | None:
     return made
 
 
-def _readings(context: Context, node_id: int, since_s: int) -> dict[Key, Reading]:
-    """Read from the local day of `since_s` on, and from far enough before that every total has its predecessor."""
-    begin_s = since_s - 3 * PERIODS["1d"]
+def _begin_s(context: Context, since_s: int, until_s: int) -> int:
+    """Return from when on readings are needed."""
+    zones = {DEFAULT_ZONE, *context.zones.values()}
+    if until_s - since_s >= _DAY_S or any(len(edges("1d", since_s, until_s + 1, zone(name))) > 2 for name in zones):
+        return since_s - 2 * _DAY_S  # a local day of 25 hours, and some
+    return since_s // HOUR_S * HOUR_S
+
+
+def _readings(context: Context, node_id: int, begin_s: int) -> dict[Key, Reading]:
+    """Read from `begin_s` on, and from far enough before that every total has its predecessor."""
     found: dict[Key, Reading] = {}
     for back_s in _BACK_S:
         rows = context.source.frames(node_id, max(0, begin_s - back_s), _EVER_S)
@@ -75,7 +87,7 @@ def _lined_up(context: Context, node_id: int, rows: FrameRows) -> dict[Key, Read
 
 
 def _lacks_total(key: Key, reading: Reading, begin_s: int) -> bool:
-    before = reading.line.value[: np.searchsorted(reading.line.start_s, begin_s + PERIODS["1d"])]
+    before = reading.line.value[: np.searchsorted(reading.line.start_s, begin_s)]
     return kind_of(key.quantity) == "total" and bool(np.isnan(before).all())
 
 
