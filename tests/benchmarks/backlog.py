@@ -33,7 +33,7 @@ CITY_NODES, CITY_DAYS, SHORT_CITY_DAYS = 200, 7.0, 0.5
 LIMIT_S = 300
 LIVE_S = 30  # a live reading of 5 s may take that long while the backlog drains
 GROWTH_MB = 128  # of broker and manager each, whatever the backlog: about the queue limit of one client
-FLASH_BYTES = 4 << 20
+FLASH_BYTES = 1 << 20
 LIVE = Timing(record_s=1, frame_s=5, frame_records=30, resend_s=10)
 _SETTLE_S = 5.0
 

@@ -1,0 +1,139 @@
+"""Trust end to end: real manager, real mosquitto, real nodes; orders, power cuts and a stolen broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device_manager import upkeep
+from device_manager.adapters.mosquitto import find
+from device_manager.fleet import local
+from device_manager.orders.spool import DONE, REFUSED, WAITING, Order, Spool
+from device_manager.settings import Timing
+from tests.fleet.fleet import Fleet, change_json, read_json, wait_for
+
+pytestmark = [pytest.mark.skipif(find() is None, reason="mosquitto is not installed"), pytest.mark.slow]
+QUICK = Timing(record_s=1, frame_s=2)
+WITHIN_S = 12
+GATE = {"name": "gate", "driver": "pulse_counter", "in_pin": 4, "out_pin": 5}
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(tmp_path, 2, QUICK)
+    for node in made.nodes:  # one cheap sensor: what is measured does not matter here
+        change_json(node.directory / "node.json", sensors=[GATE], buses=[])
+        change_json(node.directory / "virtual.json", **dict.fromkeys(read_json(node.directory / "virtual.json")))
+    with made:
+        wait_for(lambda: min(made.committed().values()) > 2, 60)
+        yield made
+
+
+def order_of(fleet: Fleet, order: Order) -> Order:
+    return next(o for o in Spool(fleet.settings.orders).orders(order.node) if o.counter == order.counter)
+
+
+def settled(fleet: Fleet, order: Order, timeout_s: float = 60) -> Order:
+    def done() -> bool:
+        fleet.tend()
+        return order_of(fleet, order).state != WAITING
+
+    wait_for(done, timeout_s)
+    return order_of(fleet, order)
+
+
+def reports(fleet: Fleet, node: str, timeout_s: float = 60) -> None:
+    """Wait until something new of `node` is committed."""
+    before = fleet.committed()[node]
+
+    def more() -> bool:
+        fleet.tend()
+        return fleet.committed()[node] > before + 1
+
+    wait_for(more, timeout_s)
+
+
+def secrets_at_rest(fleet: Fleet, secret: bytes) -> list[str]:
+    """Return the files of the manager, broker included, that hold a secret, as it is or as hex."""
+    paths = [path for path in fleet.settings.directory.rglob("*") if path.is_file() and "nodes" not in path.parts]
+    return [path.name for path in paths if secret in path.read_bytes() or secret.hex().encode() in path.read_bytes()]
+
+
+def test_certificate_is_renewed_through_the_session_and_no_secret_stays(fleet: Fleet) -> None:
+    directory = fleet.nodes[0].directory
+    old = (directory / "key.der").read_bytes()
+    order = upkeep.open_orders(fleet.settings).renew("node-00", time.time(), scope=local(), within_s=WITHIN_S)
+    spooled = fleet.settings.orders / f"node-00-{order.counter}.json"
+    assert spooled.stat().st_mode & 0o777 == 0o600
+    assert settled(fleet, order).state == DONE
+    tls = read_json(directory / "node.json")["tls"]
+    key = (directory / tls["key"]).read_bytes()
+    assert key != old
+    assert not (directory / "key.der").exists()
+    reports(fleet, "node-00")
+    assert secrets_at_rest(fleet, key) == []
+    assert json.loads(spooled.read_text())["signed"] == ""
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"wifi": {"ssid": "citynode", "password": "wrong"}}, "Wi-Fi"),
+        ({"brokers": [{"host": "127.0.0.1", "port": 1, "server_name": "citynode-broker"}]}, "ECONNREFUSED|111|open"),
+    ],
+)
+def test_wrong_wifi_or_broker_is_taken_back_by_the_node_itself(
+    fleet: Fleet, parts: dict[str, object], why: str
+) -> None:
+    import re
+
+    if "wifi" in parts:
+        fleet.board(0, wifi={"ssid": "citynode", "password": "virtual"})
+    before = read_json(fleet.nodes[0].directory / "node.json")
+    began = time.monotonic()
+    orders = upkeep.open_orders(fleet.settings)
+    order = orders.change("node-00", "move", parts, time.time(), scope=local(), within_s=WITHIN_S)
+    found = settled(fleet, order, 90)
+    assert found.state == REFUSED
+    assert f"within {WITHIN_S} s" in found.reason and re.search(why, found.reason), found.reason
+    assert time.monotonic() - began < WITHIN_S + 40
+    after = read_json(fleet.nodes[0].directory / "node.json")
+    assert (after["wifi"], after["brokers"]) == (before["wifi"], before["brokers"])
+    reports(fleet, "node-00")
+
+
+def test_decommissioned_node_wipes_itself(fleet: Fleet) -> None:
+    order = upkeep.open_orders(fleet.settings).decommission("node-00", time.time(), scope=local())
+    wait_for(lambda: order_of(fleet, order).state == DONE, 30)
+    wait_for(lambda: not fleet.nodes[0].alive(), 20)
+    left = {path.name for path in fleet.nodes[0].directory.iterdir()}
+    assert not [name for name in left if name.endswith((".der", ".keys")) or name == "node.json"]
+    assert set((fleet.nodes[0].directory / "outbox.flash").read_bytes()) == {0xFF}
+    assert fleet.committed()["node-00"] > 2  # its readings are kept here
+
+
+def test_power_cuts_during_renewal_leave_every_node_reachable(fleet: Fleet) -> None:
+    rng = random.Random(5)
+    orders = upkeep.open_orders(fleet.settings)
+    made = [orders.renew(node.name, time.time(), scope=local(), within_s=WITHIN_S) for node in fleet.nodes]
+    for _ in range(6):
+        time.sleep(rng.uniform(0.1, 1.5))
+        index = rng.randrange(len(fleet.nodes))
+        fleet.kill_node(index)
+        fleet.nodes[index].start()
+    assert {settled(fleet, order, 120).state for order in made} <= {DONE, REFUSED}
+    for node in fleet.nodes:
+        reports(fleet, node.name)
+
+
+def test_nothing_of_the_spool_is_readable_by_others(fleet: Fleet) -> None:
+    order = upkeep.open_orders(fleet.settings).renew("node-01", time.time(), scope=local(), within_s=WITHIN_S)
+    assert fleet.settings.orders.stat().st_mode & 0o777 == 0o700
+    assert os.listdir(fleet.settings.orders) == [f"node-01-{order.counter}.json"]
+    assert settled(fleet, order).state == DONE
