@@ -20,7 +20,7 @@ from device_manager.adapters.store_register import SqlRegister
 from device_manager.errors import UsageError
 from device_manager.ports import Site
 from device_manager.registry import Registry, Scope
-from device_manager.settings import Settings, Timing
+from device_manager.settings import DEFAULT_DESIGN, Settings, Timing
 
 if TYPE_CHECKING:
     from device_manager.readings import Readings
@@ -48,14 +48,16 @@ class Fleet:
 
         return Readings(self.reader, Series(self.reader, Cbor2Codec()), self.registry, self.reader.head_number)
 
-    def add_virtual_node(self, name: str, site: Site, timing: Timing, now_s: float, *, scope: Scope) -> Path:
-        """Register a node at `site` and write its directory; returns the directory."""
+    def add_virtual_node(
+        self, name: str, site: Site, timing: Timing, now_s: float, *, design: str = DEFAULT_DESIGN, scope: Scope
+    ) -> Path:
+        """Register a node at `site` and write the directory of a virtual one of that design; returns the directory."""
         self.registry.check_new_node(name)
-        from device_manager.adapters.virtual_files import write_node
+        from device_manager.adapters.virtual_files import find_design, write_node
         from device_manager.identities import Authority
 
-        directory = self.settings.node_directory(name)
-        write_node(directory, name, self.settings.broker, Authority.open(self.settings.identities), timing, now_s)
+        directory, authority = self.settings.node_directory(name), Authority.open(self.settings.identities)
+        write_node(directory, name, find_design(design), self.settings.broker, authority, timing, now_s)
         self.registry.add_node(name, site, int(now_s * 1000), scope=scope)
         return directory
 

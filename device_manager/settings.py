@@ -4,6 +4,7 @@
     citynode.db            the store (frames, registry, everything a backup needs together with identities/)
     identities/            CA and the certificates the manager gave out; private keys are 0600
     broker/                what the broker process reads and writes, and nothing else (owned by the broker's user)
+    orders/                signed orders to nodes, see `device_manager.orders`
     nodes/<node id>/       directories of virtual nodes, as their firmware sees them
     serve.lock             held by the one manager that may run on this directory
 
@@ -24,6 +25,7 @@ VERSION = 1
 FILE_NAME = "settings.toml"
 FIRST_PORT = 8883
 BROKERS = ("mosquitto", "iotcore")
+DEFAULT_DESIGN = "plaza"  # of a virtual node: it measures everything
 _Value = TypeVar("_Value", str, int)
 
 _TEMPLATE = """\
@@ -112,6 +114,11 @@ class Settings:
     @property
     def lock(self) -> Path:
         return self.directory / "serve.lock"
+
+    @property
+    def orders(self) -> Path:
+        """Signed orders to nodes; those that wait may hold secrets."""
+        return self.directory / "orders"
 
     def node_directory(self, node: str) -> Path:
         return self.directory / "nodes" / node

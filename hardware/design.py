@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardware.board import Board, Rail, parse_rail
 from hardware.fields import Reader, parse
@@ -23,7 +23,10 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """A sensor at its place. One of kind gpio has no bus, its signals are `pins`; for others `pins` is empty."""
+    """A sensor at its place. One of kind gpio has no bus, its signals are `pins`; for others `pins` is empty.
+
+    `options` are for its driver, beside bus and pins: see firmware/README.md.
+    """
 
     name: str
     sensor: Sensor
@@ -31,6 +34,7 @@ class Mounted:
     address: int | None
     rail: str
     pins: dict[str, int]
+    options: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ def _mounted(
     wired = sensor.kind != "gpio"
     bus = buses[_known(row, "bus", row.text("bus"), buses)] if wired else None
     pins = None if wired else row.table("pins")
+    options = row.maybe_table("options")
     mounted = Mounted(
         row.text("name"),
         sensor,
@@ -122,6 +127,7 @@ def _mounted(
         _address(row, sensor),
         _known(row, "rail", row.text("rail"), rails),
         {signal: pins.whole(signal) for signal in sensor.signals} if pins else {},
+        options.options() if options else {},
     )
     if pins:
         pins.done()

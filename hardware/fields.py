@@ -17,6 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
+_OPTION = "a whole number, a text or a list of whole numbers"
+
+
 class CatalogError(ValueError):
     """A catalogue file says something it may not: file, entry, expected, got."""
 
@@ -95,6 +98,10 @@ class Reader:
         rows: list[dict[str, object]] = list(found or ())
         return [Reader(f"{self.where} [[{key}]] {row.get('name', number)}", row) for number, row in enumerate(rows)]
 
+    def options(self) -> dict[str, object]:
+        """Return all keys with whole numbers, texts or lists of whole numbers: what a driver asks for besides pins."""
+        return {name: self._required(name, self._take(name, _OPTION, _is_option), _OPTION) for name in self._table}
+
     def names(self) -> list[str]:
         """Return the table's keys in the order of the file, for tables whose keys are data."""
         return list(self._table)
@@ -137,6 +144,14 @@ def _is_number(value: object) -> bool:
 
 def _is_whole(value: object, low: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= low
+
+
+def _is_option(value: object) -> bool:
+    return isinstance(value, str) or _is_any_whole(value) or _all(value, _is_any_whole)
+
+
+def _is_any_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_span(value: object) -> bool:

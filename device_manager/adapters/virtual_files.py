@@ -2,8 +2,9 @@
 
 node.json                              as on a device: id, brokers, trust, sensors and buses of its design, timing
 anchor.der certificate.der key.der     as on a device; the key is 0600
-virtual.json                           read only by firmware.virtual: the design's sensors as models, and which part of the
-                                       traces this place replays
+orders.keys                            as on a device: who may sign orders, see `identities.order_keys`
+virtual.json                           read only by firmware.virtual: the design's sensors as models, and which part of
+                                       the traces this place replays
 """
 
 import json
@@ -13,13 +14,23 @@ from pathlib import Path
 from device_manager.errors import UsageError
 from device_manager.identities import Authority
 from device_manager.identities.files import make_private_directory, write_private
+from device_manager.identities.order_keys import OrderKeys
 from device_manager.settings import BrokerSettings, Timing
 from hardware.catalog import designs
 from hardware.design import Design
 from hardware.node_document import bus_rows, sensor_rows
 
 TRACES_S = 7 * 86_400  # the longest trace of the weather; shorter ones go in circles
+HEAP_KB, HEAP_PSRAM_KB = 256, 512
+"""An ESP32's heap beside Wi-Fi and TLS, without and with PSRAM (of which this is a small part): an object of the unix
+port is twice as big, and it holds the models of the sensors too."""
 _PULSES = {"in": "footfall_in", "out": "footfall_out"}
+
+
+def heap_of(directory: Path) -> str:
+    """Return the heap of a virtual node as MicroPython takes it: "256k"."""
+    document = json.loads((directory / "virtual.json").read_text("utf-8"))
+    return f"{document.get('heap_kb', HEAP_KB)}k"
 
 
 def find_design(name: str) -> Design:
@@ -48,6 +59,7 @@ def write_node(
         write_private(directory / "key.der", identity.key_der())
         (directory / "certificate.der").write_bytes(identity.certificate_der())
         (directory / "anchor.der").write_bytes(authority.anchor_der())
+        write_private(directory / "orders.keys", OrderKeys(authority.root_file.parent).public())
         tls = {"anchors": ["anchor.der"], "certificate": "certificate.der", "key": "key.der"}
     _write_json(directory / "node.json", node_document(node, design, broker, tls, timing))
     _write_json(directory / "virtual.json", virtual_document(node, design))
@@ -72,7 +84,8 @@ def node_document(
 def virtual_document(node: str, design: Design) -> dict[str, object]:
     """Return virtual.json; the node's id decides where in the traces it starts, so that no two places look alike."""
     seed = zlib.crc32(node.encode())
-    return {"seed": seed % 10_000, "offset_s": seed % TRACES_S, **wiring(design)}
+    heap_kb = HEAP_PSRAM_KB if design.board.psram_bytes else HEAP_KB
+    return {"seed": seed % 10_000, "offset_s": seed % TRACES_S, "heap_kb": heap_kb, **wiring(design)}
 
 
 def wiring(design: Design) -> dict[str, dict[str, object]]:

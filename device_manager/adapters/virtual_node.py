@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from device_manager.adapters import processes
+from device_manager.adapters.virtual_files import heap_of
 from device_manager.errors import NodeError, SetupError
 
 OLDEST = (1, 25)
-# Bytes of heap: an ESP32 without PSRAM beside Wi-Fi and TLS, on a port whose objects are twice as big.
-HEAP = "256k"
 LOG_NAME = "node.log"
 RESET_EXIT_CODE = 75  # firmware/README.md: the node has reset itself, its starter starts it again
 _PROBE = "import sys; print(sys.implementation.name, *sys.implementation.version[:3])"
@@ -44,8 +43,11 @@ def find_micropython(option: Path | None = None, environment: Mapping[str, str] 
 class VirtualNode:
     """One node process in its directory. `tend` is what its power supply does: a node that reset itself runs again."""
 
-    def __init__(self, directory: Path, micropython: Path, root: Path, heap: str = HEAP) -> None:
-        """`root` holds the package `firmware`, compiled (see `firmware_build`) or as sources; it may be read-only."""
+    def __init__(self, directory: Path, micropython: Path, root: Path, heap: str | None = None) -> None:
+        """`root` holds the package `firmware`, compiled (see `firmware_build`) or as sources; it may be read-only.
+
+        `heap` is for MicroPython ("256k"); None: what virtual.json says for the design's board.
+        """
         self.directory = directory
         self._micropython = micropython
         self._root = root
@@ -64,7 +66,8 @@ class VirtualNode:
     def start(self) -> None:
         """Switch the node on."""
         path = f"{self._root}:{self._root / 'firmware' / 'virtual'}:.frozen"
-        command = [str(self._micropython), "-X", f"heapsize={self._heap}", "-m", "firmware.main"]
+        heap = self._heap or heap_of(self.directory)
+        command = [str(self._micropython), "-X", f"heapsize={heap}", "-m", "firmware.main"]
         environment = {**os.environ, "MICROPYPATH": path}
         self.process = processes.spawn(command, self.directory, self.log, environment=environment)
 

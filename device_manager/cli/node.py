@@ -80,6 +80,7 @@ def add(
     site: Annotated[str, typer.Option(help="Site where it hangs; see `citynode site list`.")],
     record_seconds: Annotated[int, typer.Option(min=1, max=3600, help="Seconds that one record covers.")] = 60,
     frame_seconds: Annotated[int, typer.Option(min=1, max=86400, help="Seconds after which a frame is sent.")] = 300,
+    design: Annotated[str, typer.Option(help="Design of the hardware catalogue: street, plaza or gate.")] = "plaza",
     data: Data = None,
 ) -> None:
     """Register a virtual node and write its directory.
@@ -92,8 +93,8 @@ def add(
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
         timing = settings.Timing(record_s=record_seconds, frame_s=frame_seconds)
         where = fleet.registry.site(site)
-        directory = fleet.add_virtual_node(node, where, timing, time.time(), scope=services.local())
-    print(f"added {node} at {where.title}; its files are in {directory}")
+        directory = fleet.add_virtual_node(node, where, timing, time.time(), design=design, scope=services.local())
+    print(f"added {node} ({design}) at {where.title}; its files are in {directory}")
 
 
 @app.command()

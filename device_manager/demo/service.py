@@ -1,7 +1,8 @@
 """Runs the demo: a throw-away data directory, a manager, and virtual nodes at real places.
 
-The nodes are the firmware itself on real MicroPython, each in its own process with its own certificate. They replay
-real measurements, shifted for each place: plausible figures that were not measured there.
+The nodes are the firmware itself on real MicroPython, each in its own process with its own certificate, of the three
+reference designs in turn. They replay real measurements, shifted for each place: plausible figures that were not
+measured there.
 """
 
 import shutil
@@ -27,6 +28,7 @@ from device_manager.settings import Timing
 
 MOST_NODES = 200
 HEIGHT_M = 3.5
+DESIGNS = ("plaza", "street", "gate")  # in turn
 HOST = "127.0.0.1"
 
 Progress = Callable[[str], None]
@@ -119,7 +121,8 @@ def _register(fleet: Fleet, plan: Plan) -> list[Path]:
             place.name, place.title, place.latitude, place.longitude, HEIGHT_M, "Kempten", scope=scope
         )
         name = f"kempten-{index:02}"
-        directories.append(fleet.add_virtual_node(name, site, plan.timing, now_s, scope=scope))
+        design = DESIGNS[(index - 1) % len(DESIGNS)]
+        directories.append(fleet.add_virtual_node(name, site, plan.timing, now_s, design=design, scope=scope))
     return directories
 
 

@@ -6,6 +6,7 @@
 import asyncio
 
 import machine
+
 from firmware.sensing.drivers import open_driver
 from firmware.sensing.sensor import Sensor
 from firmware.virtual.board import Board

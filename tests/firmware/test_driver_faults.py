@@ -39,7 +39,7 @@ FAULTS = {
     "pms5003": ("silent", "frozen", "garbage", "half", "bad_sum", "fan", "brown_out"),
     "sds011": ("silent", "frozen", "garbage", "half", "bad_sum", "fan", "brown_out"),
 }
-# A bus that is cleared, a supply that comes back and a stream that is found again are over while the fault's name stands.
+# A bus that is cleared, a supply that comes back, a stream that is found again: over while the fault's name stands.
 PASSING = ("stuck", "brown_out", "garbage")
 HEARD = {"nack": "19", "timeout": "116", "stuck": "116", "bad_crc": "expected CRC", "silent": "got none"}
 CASES = [(driver, fault) for driver, faults in FAULTS.items() for fault in faults]

@@ -16,7 +16,7 @@ import micropython
 from firmware.virtual.models import Draws
 from firmware.virtual.trace import Trace
 
-TONES = ((500, -3.2), (630, -1.9), (800, -0.8), (1000, 0.0), (1250, 0.6), (1600, 1.0), (2000, 1.2))  # Hz, A in dB
+TONES = ((500, -3.2), (600, -2.2), (800, -0.8), (1000, 0.0), (1200, 0.6), (1600, 1.0), (2000, 1.2))  # Hz, A in dB
 AMPLITUDE = 3000
 STARTUP_CLOCKS, CLOCKS_A_FRAME, RAMP_FRAMES = 4462, 64, 256
 FULL_SCALE_DB = 120.0  # SPL of a sine at full scale
@@ -52,7 +52,7 @@ class Microphone:
         self._board, self._slot = board, slot
         self._trace = Trace("levels")
         self._louder = int(Draws(board.seed, 2).between(-40, 60))  # 0.1 dB; the same street as the DNMS model's
-        self._length = rate_hz // 10
+        self._length = rate_hz // 100  # all tones are multiples of 100 Hz
         draws = Draws(board.seed, 3)
         waves = [(2 * math.pi * hz / rate_hz, draws.between(0, 6.28)) for hz, _ in TONES]
         self._table = array("h", (0 for _ in range(self._length)))

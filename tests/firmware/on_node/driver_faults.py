@@ -1,9 +1,9 @@
-"""Runs on MicroPython: one driver, one fault, beside a healthy twin of the same site. Argument: JSON, see test_driver_faults.
+"""Runs on MicroPython: one driver, one fault, beside a healthy twin of the same site; see test_driver_faults.
 
 Three phases: healthy; the fault; healthy again. In none may an exception escape or a "bug" be noted. A value without a
 flag must be what the twin reads, within the noise of its kind; after `hidden_s` seconds of the fault there must be
-nothing without a flag, when the fault is one that can be noticed ("fan": no particulate matter), and before that a frozen
-value may be an old one; in the end all must be good again.
+nothing without a flag, when the fault is one that can be noticed ("fan": no particulate matter), and before that a
+frozen value may be an old one; in the end all must be good again.
 """
 
 import asyncio
@@ -38,14 +38,11 @@ def check(row, twin, names, must_flag, may_be_old, when):
     for value, flag, true, name in zip(row[0], row[1], twin[0], names):
         if value is None or flag:
             continue
-        assert not must_flag or (CASE["fault"] == "fan" and name[:2] != "pm"), "%s: %s = %s passes as good" % (
-            when,
-            name,
-            value,
-        )
+        excused = CASE["fault"] == "fan" and name[:2] != "pm"
+        assert excused or not must_flag, f"{when}: {name} = {value} passes as good"
         good += 1
         if true is not None and not may_be_old:
-            assert abs(value - true) <= NOISE[name], "%s: %s = %s, true is %s" % (when, name, value, true)
+            assert abs(value - true) <= NOISE[name], f"{when}: {name} = {value}, true is {true}"
     return good
 
 
@@ -55,7 +52,7 @@ async def phase(board, sensors, seconds, must_flag_after, when):
     may_be_old = when[:5] == "under" and CASE["fault"] in ("frozen", "still")
     for i in range(seconds):
         row, twin = await second(sensors)
-        last.append(check(row, twin, names, i >= must_flag_after, may_be_old, "%s, second %d" % (when, i)))
+        last.append(check(row, twin, names, i >= must_flag_after, may_be_old, f"{when}, second {i}"))
     return last[-10:]
 
 
