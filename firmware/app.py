@@ -5,6 +5,7 @@ memory and the node resets itself: nobody is there to look at a traceback on a l
 """
 
 import asyncio
+import gc
 import io
 import os
 import sys
@@ -175,6 +176,7 @@ class Node:
             self._link.unknown += 1
 
     def _take_order(self, signed: bytes) -> None:
+        gc.collect()  # the modules that follow need 10 kB, and pieces of 768 bytes for numbers of 3072 bits
         from firmware import orderly
 
         reply, action = orderly.take(signed, self._settings["node"], self._clock.unix_s())

@@ -105,6 +105,11 @@ class Mosquitto(BrokerProcess):
         take_over(self.settings, authority.probe(node, now_s))
         return True
 
+    def refresh(self) -> None:
+        """Hand the present certificates, access rules and list of revoked ones to the running broker."""
+        self._write_files()
+        processes.hang_up(self._pid_file, self.configuration_name)
+
     def complaints(self) -> list[str]:
         """Return what the log says since the last call that somebody must know: messages dropped, files unwritten."""
         with self.log.open("rb") as file:

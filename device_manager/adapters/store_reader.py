@@ -83,6 +83,12 @@ class SqlReader:
         with self._connect() as connection:
             return [Deployment(*row) for row in connection.exec_driver_sql(sql)]
 
+    def decisions(self) -> list[tuple[int, int, str, str, str]]:
+        """Return all decisions of people about readings, in order."""
+        sql = "SELECT id, made_ms, actor, kind, document FROM decision ORDER BY id"
+        with self._connect() as connection:
+            return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.exec_driver_sql(sql)]
+
     def sites(self) -> list[Site]:
         """Return all sites by name."""
         sql = "SELECT id, name, title, latitude, longitude, height_m, district, zone FROM site ORDER BY name"
@@ -114,6 +120,16 @@ class SqlReader:
         )
         with self._connect() as connection:
             return [RejectRow(*row) for row in connection.exec_driver_sql(sql, (node, limit))]
+
+    def replies(self, after: int) -> tuple[int, list[tuple[str, bytes]]]:
+        """Return the newest number of a reply, and (node, payload) of those above number `after`."""
+        sql = (
+            "SELECT event.id, node.name, event.payload FROM event JOIN node ON node.id = event.node_id"
+            " WHERE event.kind = 'reply' AND event.id > ? ORDER BY event.id"
+        )
+        with self._connect() as connection:
+            rows = connection.exec_driver_sql(sql, (after,)).all()
+        return max((row[0] for row in rows), default=after), [(row[1], row[2]) for row in rows]
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

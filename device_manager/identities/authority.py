@@ -1,6 +1,6 @@
 """The fleet's own certificate authority, kept in one directory.
 
-    ca.crt, ca.key             the root, PEM; 10 years
+    ca.crt, ca.key             the root, PEM; 10 years; the key is encrypted when there is a passphrase, see `keys`
     broker.crt, broker.key     server certificate; `citynode-broker`, `localhost`, 127.0.0.1 and the configured names
     manager.crt, manager.key   client `citynode.manager`: may read and write every topic of the fleet
     twin.crt, twin.key         client `citynode.twin`: may read what nodes send, for consumers of telemetry
@@ -15,13 +15,12 @@ import os
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from device_manager.errors import SetupError, UsageError
 from device_manager.identities import certificates
 from device_manager.identities.certificates import BACKDATE_S, DAY_S, Identity
 from device_manager.identities.files import make_private_directory, write_private
+from device_manager.identities.keys import FileKeys
 from device_manager.identities.revocation import Revocations
 from firmware.wire import topics
 
@@ -157,7 +156,10 @@ class Authority:
 
     def _keep(self, file: str, identity: Identity, purpose: str) -> None:
         certificate_file, key_file = self.files(file)
-        write_private(key_file, identity.key_pem())
+        if file == "ca":
+            FileKeys(self._directory).save(file, identity.key)
+        else:
+            write_private(key_file, identity.key_pem())
         certificate_file.write_bytes(identity.certificate_pem())
         self._record(identity, purpose)
 
@@ -178,7 +180,4 @@ class Authority:
 
 def _read_identity(directory: Path, name: str) -> Identity:
     certificate = x509.load_pem_x509_certificate((directory / f"{name}.crt").read_bytes())
-    key = serialization.load_pem_private_key((directory / f"{name}.key").read_bytes(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{name}.key is not an EC key")
-    return Identity(certificate, key)
+    return Identity(certificate, FileKeys(directory).load(name))

@@ -37,16 +37,16 @@ def remove(name: str) -> None:
         pass
 
 
-def read_keys() -> list:
-    """The moduli of the keys that may sign orders; none when the node was provisioned without."""
+def read_keys():
+    """Yield the moduli of the keys that may sign orders; none when the node was provisioned without."""
     from firmware.wire.cose import KEY_BYTES
 
     try:
         with open(KEYS, "rb") as file:
-            data = file.read()
+            while key := file.read(KEY_BYTES):
+                yield key
     except OSError:
-        return []
-    return [data[at : at + KEY_BYTES] for at in range(0, len(data), KEY_BYTES)]
+        return
 
 
 def sweep(tls: dict | None) -> None:

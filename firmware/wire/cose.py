@@ -19,8 +19,11 @@ _PROTECTED = b"\xa1\x01\x38\x24"  # {1: -37}
 _HASH = 32
 
 
-def verify(message: bytes, keys: list) -> bytes:
-    """Return the payload that one of `keys` (moduli, 384 bytes each) has signed; WireError for anything else."""
+def verify(message: bytes, keys) -> bytes:
+    """Return the payload that one of `keys` has signed; WireError for anything else.
+
+    `keys` is any iterable of moduli, 384 bytes each.
+    """
     if len(message) > MAX_BYTES:
         raise WireError("expected a signed message of at most %d bytes, got %d" % (MAX_BYTES, len(message)))
     parts = cbor.decode(message)

@@ -1,0 +1,104 @@
+"""`citynode order`: signed orders to nodes."""
+
+import os
+import sys
+import time
+from getpass import getpass
+from typing import Annotated
+
+import typer
+
+from device_manager.cli.output import Data, Json, print_json, print_rows
+from device_manager.errors import UsageError
+
+app = typer.Typer(help="Signed orders to nodes.", no_args_is_help=True, rich_markup_mode=None)
+Node = Annotated[str, typer.Argument(help="Id of the node.")]
+Within = Annotated[int, typer.Option(min=30, max=3600, help="Seconds until the node takes it back by itself.")]
+VARIABLE = "CITYNODE_WIFI_PASSWORD"
+
+
+@app.command("list")
+def list_(data: Data = None, json: Json = False) -> None:
+    """List all orders and what became of them."""
+    from device_manager import settings
+    from device_manager.orders import Spool
+
+    orders = Spool(settings.load(data or settings.default_directory()).orders).orders()
+    columns = ("node", "number", "what", "by", "state", "reason")
+    rows = [(o.node, o.counter, o.what, o.actor, o.state, o.reason) for o in orders]
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_rows(columns, rows)
+
+
+@app.command()
+def wifi(
+    node: Node,
+    ssid: Annotated[str, typer.Option(help="Name of the network; its password is asked for.")],
+    within_seconds: Within = 180,
+    data: Data = None,
+) -> None:
+    """Move a node to another Wi-Fi network.
+
+    It goes back by itself when it does not reach the manager there. The password is asked for, or comes from
+    CITYNODE_WIFI_PASSWORD.
+    """
+    _change(node, f"wifi {ssid}", {"wifi": {"ssid": ssid, "password": _password()}}, within_seconds, data)
+
+
+@app.command()
+def broker(
+    node: Node,
+    host: Annotated[str, typer.Option(help="Address of the broker, as the node reaches it.")],
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
+    server_name: Annotated[str, typer.Option(help="Name in the broker's certificate.")] = "citynode-broker",
+    within_seconds: Within = 180,
+    data: Data = None,
+) -> None:
+    """Move a node to another address of the broker.
+
+    It goes back by itself when it does not reach the manager there.
+    """
+    brokers = [{"host": host, "port": port, "server_name": server_name}]
+    _change(node, f"broker {host}:{port}", {"brokers": brokers}, within_seconds, data)
+
+
+@app.command()
+def decommission(
+    node: Node,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+) -> None:
+    """Have a node wipe itself: settings, keys, certificates and readings that were not delivered.
+
+    What it delivered is kept. When `citynode order list` says "done", revoke it with `citynode ca revoke`.
+    """
+    from device_manager import settings, upkeep
+    from device_manager.fleet import local, open_fleet
+
+    found = settings.load(data or settings.default_directory())
+    with open_fleet(found) as fleet:
+        fleet.registry.node(node)
+    if not yes:
+        typer.confirm(f"wipe {node}? It must be provisioned again afterwards", abort=True)
+    order = upkeep.open_orders(found).decommission(node, time.time(), scope=local())
+    print(f"order {order.counter} for {node} waits; see `citynode order list`")
+
+
+def _change(node: str, what: str, parts: dict[str, object], within_s: int, data: Data) -> None:
+    from device_manager import settings, upkeep
+    from device_manager.fleet import local, open_fleet
+
+    found = settings.load(data or settings.default_directory())
+    with open_fleet(found) as fleet:
+        fleet.registry.node(node)
+    order = upkeep.open_orders(found).change(node, what, parts, time.time(), scope=local(), within_s=within_s)
+    print(f"order {order.counter} for {node} waits; see `citynode order list`")
+
+
+def _password() -> str:
+    found = os.environ.get(VARIABLE) or (getpass("password of the network: ") if sys.stdin.isatty() else "")
+    if not found:
+        raise UsageError(expected="the password of the network", got="none", todo=f"set {VARIABLE}")
+    return found

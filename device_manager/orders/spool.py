@@ -1,0 +1,69 @@
+"""The spool: `orders/<node>-<counter>.json`, one file for each order, readable by its owner only.
+
+While an order waits, its file holds the signed bytes, which may hold a key or a password. When it is answered, has
+expired or is withdrawn, the file is written anew without them and stays as the record of what was ordered.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from device_manager.identities.files import make_private_directory, write_private
+
+WAITING, DONE, REFUSED, EXPIRED = "waiting", "done", "refused", "expired"
+
+
+class Order(NamedTuple):
+    """One order: `what` for people, `state` one of the words above, `signed` empty unless it waits."""
+
+    node: str
+    counter: int
+    what: str
+    actor: str
+    expires_s: int
+    state: str
+    reason: str
+    signed: bytes
+
+
+class Spool:
+    """The orders of one data directory; any process may add, the running manager settles."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def add(self, order: Order) -> None:
+        """Keep an order, durably."""
+        make_private_directory(self._directory)
+        self._write(order)
+
+    def next_counter(self, node: str, now_s: float) -> int:
+        """Return a number above all that were given to `node`; the time is in it, so that a restored backup is safe."""
+        last = max((order.counter for order in self.orders(node)), default=0)
+        return max(last + 1, int(now_s))
+
+    def orders(self, node: str | None = None) -> list[Order]:
+        """Return all orders, or those of one node, by node and number."""
+        paths = sorted(self._directory.glob(f"{node or '*'}-*.json"))
+        found = [order for order in map(_read, paths) if order is not None and node in (None, order.node)]
+        return sorted(found, key=lambda order: (order.node, order.counter))
+
+    def waiting(self) -> list[Order]:
+        """Return the orders that wait for an answer, the oldest of each node first."""
+        return [order for order in self.orders() if order.state == WAITING]
+
+    def settle(self, order: Order, state: str, reason: str) -> None:
+        """Note the outcome, and forget what was secret."""
+        self._write(order._replace(state=state, reason=reason, signed=b""))
+
+    def _write(self, order: Order) -> None:
+        document: dict[str, Any] = {**order._asdict(), "signed": order.signed.hex()}
+        write_private(self._directory / f"{order.node}-{order.counter}.json", json.dumps(document).encode())
+
+
+def _read(path: Path) -> Order | None:
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:  # settled by another process in between
+        return None
+    return Order(**{**document, "signed": bytes.fromhex(document["signed"])})

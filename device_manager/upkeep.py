@@ -1,0 +1,144 @@
+"""What the running manager does for trust by itself: carries orders, renews certificates and the list of revoked ones.
+
+    every second   orders to nodes and their answers
+    every hour     certificates of nodes past two thirds of their life: an order with a new one
+    every day      broker, manager, twin and the list of revoked certificates, handed to the broker without a restart
+
+Composition, beside `app.py`: also what the commands of `citynode ca` and `citynode order` need.
+"""
+
+import datetime
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography import x509
+
+from device_manager.adapters.mosquitto import Mosquitto
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.errors import CitynodeError
+from device_manager.fleet import open_fleet
+from device_manager.identities import Authority
+from device_manager.identities.forecast import End, forecast
+from device_manager.identities.order_keys import OrderKeys
+from device_manager.orders.courier import Courier
+from device_manager.orders.service import Orders
+from device_manager.orders.spool import DONE, Order, Spool
+from device_manager.ports import Broker
+from device_manager.registry import Scope
+from device_manager.settings import Settings
+
+STEP_S = 1.0
+NODES_S = 3600.0
+BROKER_S = 86_400.0
+BY_ITSELF = Scope("manager")
+log = logging.getLogger("citynode.upkeep")
+
+
+def open_orders(settings: Settings) -> Orders:
+    """Return the service that makes orders."""
+    keys = OrderKeys(settings.identities)
+    return Orders(Spool(settings.orders), keys, Authority.open(settings.identities))
+
+
+class Upkeep:
+    """A thread of the running manager; `start` and `stop` once each."""
+
+    def __init__(self, settings: Settings, publisher: Broker, broker: Mosquitto) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._reader = SqlReader(settings.database)
+        self._seen, _ = self._reader.replies(0)
+        self._courier = Courier(Spool(settings.orders), publisher, self._replies)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what waits is carried on by the next start."""
+        self._stopping.set()
+        self._thread.join()
+        self._reader.close()
+
+    def _run(self) -> None:
+        nodes_s, broker_s = time.monotonic(), time.monotonic() + BROKER_S
+        while not self._stopping.wait(STEP_S):
+            self._try(lambda: self._courier.step(time.time()))
+            if time.monotonic() >= nodes_s:
+                nodes_s = time.monotonic() + NODES_S
+                self._try(lambda: renew_due(self._settings, time.time()))
+            if time.monotonic() >= broker_s:
+                broker_s = time.monotonic() + BROKER_S
+                self._try(lambda: renew_broker(self._settings, self._broker, time.time()))
+
+    def _try(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except CitynodeError as error:
+            log.error("%s", error)
+
+    def _replies(self) -> list[tuple[str, bytes]]:
+        self._seen, rows = self._reader.replies(self._seen)
+        return rows
+
+
+def renew_broker(settings: Settings, broker: Mosquitto, now_s: float) -> None:
+    """Renew what the broker shows and checks, and hand it over without a restart."""
+    for name in Authority.open(settings.identities).renew(settings.broker.names, now_s):
+        log.info("renewed the certificate of the %s", name)
+    broker.refresh()
+
+
+def renew_due(settings: Settings, now_s: float) -> list[Order]:
+    """Order a new certificate for every accepted node that has used up two thirds of its own; return the orders."""
+    orders = open_orders(settings)
+    waiting = {order.node for order in orders.spool.waiting()}
+    due = [node for node, (start_s, end_s) in in_use(settings).items() if now_s > end_s - (end_s - start_s) / 3]
+    accepted = set(_accepted(settings))
+    return [orders.renew(node, now_s, scope=BY_ITSELF) for node in sorted(accepted & set(due) - waiting)]
+
+
+def in_use(settings: Settings) -> dict[str, tuple[float, float]]:
+    """Return {node: (begin, end)} of the certificate that each node uses: the newest that it was given and took."""
+    orders = Spool(settings.orders).orders()
+    not_taken = {order.what.rpartition(" ")[2] for order in orders if order.state != DONE}
+    found: dict[str, tuple[float, float]] = {}
+    for row in Authority.open(settings.identities).issued():
+        if row["purpose"] == "node" and row["serial"] not in not_taken:
+            found[str(row["name"])] = (_unix_s(row["not_before"]), _unix_s(row["not_after"]))
+    return found
+
+
+def look_ahead(settings: Settings) -> list[End]:
+    """Return what ends when, and which nodes it cuts off, if neither people nor the manager do anything."""
+    authority = Authority.open(settings.identities)
+    shared = [
+        ("root of the fleet", _end_s(authority.root_file), "a new CA, and every node provisioned again"),
+        ("certificate of the broker", _end_s(authority.files("broker")[0]), "`citynode serve` renews it"),
+        ("list of revoked certificates", _list_end_s(authority.revocation_file), "`citynode serve` renews it"),
+    ]
+    leaves = {node: end_s for node, (_, end_s) in in_use(settings).items()}
+    return forecast(leaves, shared, _accepted(settings))
+
+
+def _accepted(settings: Settings) -> list[str]:
+    with open_fleet(settings) as fleet:
+        return [node.name for node in fleet.registry.nodes() if node.admission == "accepted"]
+
+
+def _end_s(path: Path) -> float:
+    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.timestamp()
+
+
+def _list_end_s(path: Path) -> float:
+    end = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
+    return end.timestamp() if end else 0.0
+
+
+def _unix_s(text: object) -> float:
+    return datetime.datetime.fromisoformat(str(text)).timestamp()
