@@ -35,6 +35,7 @@ def run(short: bool) -> list[Row]:
             node.kill()
         outcome = compare(fleet)
     print(chaos.table(), file=sys.stderr)
+    print(f"manager that ended by itself and was started again: {chaos.manager_restarts} x", file=sys.stderr)
     for name, words in chaos.not_running.items():
         print(f"{name} does not run: {words}", file=sys.stderr)
     beside = (

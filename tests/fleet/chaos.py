@@ -6,7 +6,8 @@
     chaos.wait_until_back(90)
     print(chaos.table())
 
-Kinds are dealt like cards, so that each has its turn. Nobody helps a node but its power supply. A node is *back* when
+Kinds are dealt like cards, so that each has its turn. Nobody helps a node but its power supply, nor the manager but its
+service supervisor, which starts one again that ended by itself. A node is *back* when
 the manager's watermark of its log has moved after the fault was over; `heal` ends what is still going on.
 """
 
@@ -66,6 +67,8 @@ class Chaos:
         self.not_running: dict[str, str] = {}  # nodes that ended for another reason than a reset of their own
         self._slower = slower
         self._pause_s = pause_s
+        self.manager_restarts = 0  # it ended by itself, for instance because it found the disk full at its start
+        self._next_tend = 0.0
         self._cards: list[Kind] = []
         self._off: set[int] = set()
 
@@ -153,6 +156,9 @@ class Chaos:
                     fault.back_s[index] = time.monotonic() - fault.ended
 
     def _tend(self) -> None:
+        if time.monotonic() >= self._next_tend:  # as systemd with RestartSec=2
+            self._next_tend = time.monotonic() + 2
+            self.manager_restarts += self.fleet.tend_manager()
         for index, node in enumerate(self.fleet.nodes):
             if index in self._off or node.name in self.not_running:
                 continue

@@ -93,6 +93,14 @@ class Fleet:
             self._manager.terminate()
             self._manager.wait(20)
 
+    def tend_manager(self) -> bool:
+        """Be the service supervisor: a manager that ended by itself runs again; True when it had to be started."""
+        assert self._manager
+        if self._manager.poll() in (None, -signal.SIGKILL):  # running, or killed by a test that will start it
+            return False
+        self.start_manager()
+        return True
+
     @property
     def manager_pid(self) -> int:
         assert self._manager

@@ -9,13 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from device_manager import upkeep
 from device_manager.adapters.mosquitto import find
 from device_manager.fleet import local
 from device_manager.orders.spool import DONE, REFUSED, WAITING, Order, Spool
 from device_manager.settings import Timing
+from firmware.wire import messages, orders, topics
+from tests.fakes.signing import Signing
 from tests.fleet.fleet import Fleet, change_json, read_json, wait_for
 
 pytestmark = [pytest.mark.skipif(find() is None, reason="mosquitto is not installed"), pytest.mark.slow]
@@ -84,7 +88,7 @@ def test_certificate_is_renewed_through_the_session_and_no_secret_stays(fleet: F
 @pytest.mark.parametrize(
     ("parts", "why"),
     [
-        ({"wifi": {"ssid": "citynode", "password": "wrong"}}, "Wi-Fi"),
+        ({"wifi": {"ssid": "citynode", "password": "wrong"}}, "join"),
         ({"brokers": [{"host": "127.0.0.1", "port": 1, "server_name": "citynode-broker"}]}, "ECONNREFUSED|111|open"),
     ],
 )
@@ -97,8 +101,9 @@ def test_wrong_wifi_or_broker_is_taken_back_by_the_node_itself(
         fleet.board(0, wifi={"ssid": "citynode", "password": "virtual"})
     before = read_json(fleet.nodes[0].directory / "node.json")
     began = time.monotonic()
-    orders = upkeep.open_orders(fleet.settings)
-    order = orders.change("node-00", "move", parts, time.time(), scope=local(), within_s=WITHIN_S)
+    order = upkeep.open_orders(fleet.settings).change(
+        "node-00", "move", parts, time.time(), scope=local(), within_s=WITHIN_S
+    )
     found = settled(fleet, order, 90)
     assert found.state == REFUSED
     assert f"within {WITHIN_S} s" in found.reason and re.search(why, found.reason), found.reason
@@ -120,8 +125,8 @@ def test_decommissioned_node_wipes_itself(fleet: Fleet) -> None:
 
 def test_power_cuts_during_renewal_leave_every_node_reachable(fleet: Fleet) -> None:
     rng = random.Random(5)
-    orders = upkeep.open_orders(fleet.settings)
-    made = [orders.renew(node.name, time.time(), scope=local(), within_s=WITHIN_S) for node in fleet.nodes]
+    service = upkeep.open_orders(fleet.settings)
+    made = [service.renew(node.name, time.time(), scope=local(), within_s=WITHIN_S) for node in fleet.nodes]
     for _ in range(6):
         time.sleep(rng.uniform(0.1, 1.5))
         index = rng.randrange(len(fleet.nodes))
@@ -130,6 +135,50 @@ def test_power_cuts_during_renewal_leave_every_node_reachable(fleet: Fleet) -> N
     assert {settled(fleet, order, 120).state for order in made} <= {DONE, REFUSED}
     for node in fleet.nodes:
         reports(fleet, node.name)
+
+
+def test_stolen_broker_cannot_wipe_move_or_rekey_a_node(fleet: Fleet) -> None:
+    """Whoever speaks with the manager's own certificate has no key that signs orders."""
+    directory = fleet.nodes[0].directory
+    order = upkeep.open_orders(fleet.settings).renew("node-00", time.time(), scope=local(), within_s=WITHIN_S)
+    replay = order.signed
+    assert settled(fleet, order).state == DONE
+    reports(fleet, "node-00")
+    before, foreign = files_of(directory), Signing()
+    change = {"revision": 4_000_000_000, "within_s": 5}
+    forged = [
+        foreign.sign(orders.make("node-00", 4_000_000_000, 4_000_000_000, "decommission", {})),
+        foreign.sign(orders.make("node-00", 4_000_000_001, 4_000_000_000, "change", {**change, "anchors": [b"x"]})),
+        foreign.sign(
+            orders.make("node-00", 4_000_000_002, 4_000_000_000, "change", {**change, "key": b"k", "certificate": b"c"})
+        ),
+        replay,
+    ]
+    commands = [
+        {"id": 1, "name": "decommission", "arguments": {}, "expires": 4_000_000_000},
+        {"id": 2, "name": "reboot-into", "arguments": {"wifi": "evil"}, "expires": 4_000_000_000},
+    ]
+    payloads = [("order", messages.encode("order", {"signed": signed})) for signed in forged]
+    payloads += [("command", messages.encode("command", command)) for command in commands]
+    payloads += [("desired", messages.encode("desired", {"revision": 99, "settings": {"wifi": "evil"}}))]
+    identity, broker = fleet.settings.identities, fleet.settings.broker
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.tls_set(str(identity / "ca.crt"), str(identity / "manager.crt"), str(identity / "manager.key"))
+    client.connect("localhost", broker.port)
+    client.loop_start()
+    for kind, payload in payloads:
+        client.publish(topics.down("node-00", kind), payload, qos=1).wait_for_publish(5)
+    client.disconnect()
+    client.loop_stop()
+    reports(fleet, "node-00")
+    assert fleet.nodes[0].alive()
+    assert files_of(directory) == before
+
+
+def files_of(directory: Path) -> dict[str, bytes]:
+    """Return what says who the node is and whom it obeys."""
+    paths = [path for path in directory.iterdir() if path.suffix in (".der", ".keys") or path.name == "node.json"]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def test_nothing_of_the_spool_is_readable_by_others(fleet: Fleet) -> None:
