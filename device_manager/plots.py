@@ -42,7 +42,7 @@ def in_terminal(curves: Sequence[Curve], title: str, unit: str, zone: ZoneInfo, 
     plotext.xticks(ticks.tolist(), [f"{datetime.fromtimestamp(t, zone):%d.%m. %H:%M}" for t in ticks])
     plotext.title(title)
     plotext.ylabel(unit)
-    text: str = plotext.build()
+    text: str = plotext.uncolorize(plotext.build())
     return text
 
 

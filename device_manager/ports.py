@@ -285,6 +285,10 @@ class FleetReader(Protocol):
         """Return all deployments by node and begin."""
         ...
 
+    def decisions(self) -> list[tuple[int, int, str, str, str]]:
+        """Return all decisions of people about readings, see `series.decisions`."""
+        ...
+
 
 class ShadowFold(Protocol):
     """The pure fold of `device_manager.shadow`, as the writer calls it."""

@@ -11,7 +11,24 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from device_manager.cli import broker, ca, data, demo, hardware, init, node, serve, site
+from device_manager.cli import (
+    bench,
+    broker,
+    ca,
+    calibration,
+    data,
+    demo,
+    hardware,
+    image,
+    init,
+    label,
+    node,
+    order,
+    provision,
+    serve,
+    site,
+    store,
+)
 from device_manager.cli.output import say
 from device_manager.errors import CitynodeError
 
@@ -27,11 +44,18 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
+app.command("provision")(provision.provision)
+app.command("bench")(bench.bench)
+app.command("label")(label.label)
+app.add_typer(image.app, name="image")
 app.add_typer(broker.app, name="broker")
 app.add_typer(ca.app, name="ca")
 app.add_typer(node.app, name="node")
+app.add_typer(order.app, name="order")
 app.add_typer(site.app, name="site")
 app.add_typer(data.app, name="data")
+app.add_typer(calibration.app, name="calibration")
+app.add_typer(store.app, name="store")
 app.add_typer(hardware.app, name="hardware")
 
 

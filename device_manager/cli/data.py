@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from device_manager.cli import series
 from device_manager.cli.output import Data, Json, print_json, print_rows, say
 from device_manager.errors import UsageError
 
 if TYPE_CHECKING:
     from device_manager.readings import Selection
+    from device_manager.settings import Settings
 
 app = typer.Typer(help="Readings: on the screen and as files.", no_args_is_help=True, rich_markup_mode=None)
 Node = Annotated[str | None, typer.Option(help="Only this node.")]
@@ -65,9 +67,99 @@ def tail(
 
 
 @app.command()
+def show(
+    site: series.SiteName,
+    quantity: series.QuantityName,
+    grain: series.Grain = "corrected",
+    since: series.Since = "24h",
+    until: series.Until = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Show a quantity at a site: raw, corrected or rolled up."""
+    from device_manager import charting, measurements, settings
+
+    window = series.window(since, until)
+    with measurements.open_measurements(settings.load(data or settings.default_directory())) as found:
+        rows = [row for s in found.charting.series(site, quantity, grain, *window) for row in charting.objects(site, s)]
+    if not rows:
+        raise series.none_found(site, quantity, grain)
+    hidden = ("site", "quantity")
+    columns = [name for name in rows[0] if name not in hidden]
+    print_json(rows) if json else print_rows(columns, (series.printable(row, columns) for row in rows))
+
+
+@app.command()
+def plot(
+    site: series.SiteName,
+    quantity: series.QuantityName,
+    grain: series.Grain = "corrected",
+    since: series.Since = "24h",
+    until: series.Until = None,
+    output: series.Picture = None,
+    data: Data = None,
+) -> None:
+    """Draw a quantity at a site in the terminal, or as PNG or SVG."""
+    from device_manager import measurements, settings
+    from device_manager.series.calendar import zone
+
+    window = series.window(since, until)
+    with measurements.open_measurements(settings.load(data or settings.default_directory())) as found:
+        place = found.charting.site(site)
+        lines = [line for line in found.charting.series(site, quantity, grain, *window) if len(line)]
+    if not lines:
+        raise series.none_found(site, quantity, grain)
+    series.draw(lines, f"{quantity} at {place.title} ({grain})", zone(place.zone), output)
+    if output:
+        say(f"wrote {output}")
+
+
+@app.command()
+def invalidate(
+    site: series.SiteName,
+    since: Annotated[str, typer.Option(help="Begin: 6h ago, or a time like 2026-03-01T12:00Z.")],
+    until: Annotated[str, typer.Option(help="End, as --since.")],
+    reason: Annotated[str, typer.Option(help="Why, for everybody who reads the data later.")],
+    quantity: Quantity = None,
+    data: Data = None,
+) -> None:
+    """Say that nobody shall calculate with a period of a site; the readings stay, marked."""
+    from device_manager import fleet, measurements, settings
+
+    since_s, until_s = series.window(since, until)
+    with measurements.open_measurements(settings.load(data or settings.default_directory())) as found:
+        now_ms = int(time.time() * 1000)
+        number = found.judging.invalidate(site, quantity, since_s, until_s, reason, now_ms, scope=fleet.local())
+    print(f"invalidation {number} holds")
+
+
+@app.command()
+def invalidations(data: Data = None, json: Json = False) -> None:
+    """List all invalidations, those that were taken back too."""
+    from device_manager import measurements, settings
+
+    with measurements.open_measurements(settings.load(data or settings.default_directory())) as found:
+        held = found.judging.held("invalidate")
+    columns = ("number", "where", "quantity", "what", "since", "until", "made", "actor", "withdrawn")
+    rows = [row._asdict() for row in held]
+    print_json(rows) if json else print_rows(columns, ([row[name] for name in columns] for row in rows))
+
+
+@app.command()
+def revalidate(number: Annotated[int, typer.Argument(help="Number of the invalidation.")], data: Data = None) -> None:
+    """Take an invalidation back."""
+    from device_manager import fleet, measurements, settings
+
+    with measurements.open_measurements(settings.load(data or settings.default_directory())) as found:
+        found.judging.withdraw(number, "invalidate", int(time.time() * 1000), scope=fleet.local())
+    say(f"invalidation {number} holds no more")
+
+
+@app.command()
 def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; else standard output.")] = None,
     form: Annotated[Format | None, typer.Option("--format", help="Else by the file's ending, else csv.")] = None,
+    grain: series.Grain = "raw",
     node: Node = None,
     site: Site = None,
     quantity: Quantity = None,
@@ -75,11 +167,15 @@ def export(
     until: Until = None,
     data: Data = None,
 ) -> None:
-    """Write readings as CSV, JSON lines or Parquet."""
+    """Write readings or roll-ups as CSV, JSON lines or Parquet."""
     from device_manager import fleet as services
     from device_manager import settings
 
     chosen = _format(form, output)
+    if grain != "raw":
+        _export_grain(settings.load(data or settings.default_directory()), output, chosen, grain,
+                      (node, site, quantity, since, until))  # fmt: skip
+        return
     selection = _selection(node, site, quantity, since, until)
     with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
         if output is None:
@@ -87,6 +183,25 @@ def export(
             return
         count = fleet.readings.export_file(selection, chosen, output)
     say(f"wrote {count} readings to {output}")
+
+
+def _export_grain(
+    settings: "Settings", output: Path | None, form: str, grain: str, chosen: tuple[str | None, ...]
+) -> None:
+    """Write corrected readings or roll-ups, site after site."""
+    from device_manager import export_grain, measurements
+
+    node, site, quantity, since, until = chosen
+    if node is not None:
+        raise UsageError(expected="a site, which corrected values belong to", got="--node", todo="use --site")
+    window = series.window(since or "1970-01-01T00:00Z", until)
+    with measurements.open_measurements(settings) as found:
+        rows = export_grain.rows(found.charting, found.registry, site, quantity, grain, *window)
+        if output is None:
+            export_grain.write(rows, form, sys.stdout.buffer if form == "parquet" else sys.stdout)
+            return
+        count = export_grain.write_file(rows, form, output)
+    say(f"wrote {count} {'readings' if grain == 'corrected' else 'rows'} to {output}")
 
 
 def moment(text: str, now_s: float) -> int:

@@ -1,14 +1,17 @@
 """Observations out of a store: pages in commit order, and the latest value of every channel."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from device_manager.ports import Codec, FleetReader
+from device_manager.series.decisions import Decision, State, fold
 from device_manager.series.deployments import NO_SITE, Deployments
 from device_manager.series.epochs import Epochs
+from device_manager.series.flags import INVALID
 from device_manager.series.observations import Observations, observations
 
 PAGE_FRAMES = 2000
@@ -47,13 +50,33 @@ class Series:
         records = self._reader.records(after=after, node_id=node_id, since_s=since_s, until_s=until_s)
         while page := list(islice(records, PAGE_FRAMES)):
             found = observations(page, self._epochs, deployments, self._loads)
-            yield _inside(found, since_s, until_s)
+            yield _inside(_judged(found, self._state()), since_s, until_s)
 
     def latest(self) -> list[LastValue]:
         """Return the latest value of every channel of every node, by node and in the order of its channels."""
         deployments = Deployments(self._reader.deployments())
         found = observations(self._reader.latest_frames(), self._epochs, deployments, self._loads)
+        found = _judged(found, self._state())
         return [_last(found, row) for row in _newest_rows(found)]
+
+    def _state(self) -> State:
+        return fold(Decision(*row) for row in self._reader.decisions())
+
+
+def _judged(found: Observations, state: State) -> Observations:
+    """Return the rows with the bit of those that people said are invalid."""
+    if not state.invalidations or not len(found):
+        return found
+    flags = found.flags.copy()
+    quantities = np.array([channel.quantity for channel in found.channels])[found.channel]
+    for said in state.invalidations.values():
+        rows = said.covers(found.site_id, found.start_s, found.end_s)
+        if said.quantity is not None:
+            rows &= quantities == said.quantity
+        if said.node_id is not None:
+            rows &= found.node_id == said.node_id
+        flags[rows] |= INVALID
+    return replace(found, flags=flags)
 
 
 def _inside(found: Observations, since_s: int | None, until_s: int | None) -> Observations:
