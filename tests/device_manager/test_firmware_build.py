@@ -1,0 +1,90 @@
+"""The compiled firmware does what its sources do, under shorter private names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from device_manager.adapters.firmware_build import compile_firmware
+from device_manager.adapters.firmware_names import shorten
+from tests.conftest import ROOT, find_micropython
+
+VECTORS = ROOT / "tests" / "contract" / "vectors.json"
+COUNT_NAMES = "import firmware.app, micropython; micropython.qstr_info()"
+
+
+def test_private_names_of_one_module_become_short() -> None:
+    text = (
+        "class A:\n    def __init__(self):\n        self._count = 0\n\n    def _grow(self):\n        self._count += 1\n"
+    )
+    assert shorten({"a.py": text})["a.py"] == text.replace("_count", "_a").replace("_grow", "_b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'getattr(x, "_count")\n_count = 1\n',  # a string spells it
+        'f"{_count}"\n_count = "1"\n',
+        "import _thread\n",
+        "call(_count=1)\n",  # a keyword of somebody else's function
+        "__name__\n_ = 1\n",
+        "LIMIT = 3\nlimit = 4\n",
+    ],
+)
+def test_names_that_others_may_know_stay(text: str) -> None:
+    assert shorten({"a.py": text})["a.py"] == text
+
+
+def test_a_name_of_two_modules_stays_in_both() -> None:
+    sources = {"a.py": "_shared = f()\n", "b.py": "import a\n\na._shared\n"}
+    assert shorten(sources) == sources
+
+
+def test_short_names_never_meet_a_name_that_is_there() -> None:
+    assert shorten({"a.py": "_counter = f()\n_a = g()\nh(_a)\n"})["a.py"] == "_c = f()\n_b = g()\nh(_b)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("_LIMIT = 3 * 4  # why", "_a = const(3 * 4)  # why"),
+        ("_LIMIT = -1", "_a = const(-1)"),
+        ("_LIMIT = 1 << 30", "_a = 1 << 30"),  # no small integer on an ESP32
+        ("_LIMIT = 1.5", "_a = 1.5"),
+        ("_LIMIT = len(X)", "_a = len(X)"),
+        ("_LIMIT = True", "_a = True"),
+        ("_limit = 3", "_a = 3"),
+    ],
+)
+def test_private_integers_become_constants(line: str, expected: str) -> None:
+    assert shorten({"a.py": line + "\n"})["a.py"] == expected + "\n"
+
+
+def test_lines_stay_where_they_are() -> None:
+    sources = {str(path): path.read_text("utf-8") for path in (ROOT / "firmware").rglob("*.py")}
+    for path, text in shorten(sources).items():
+        assert text.count("\n") == sources[path].count("\n"), path
+        compile(text, path, "exec")
+
+
+def test_compiled_contract_holds_the_golden_vectors(tmp_path: Path) -> None:
+    root = compile_firmware(tmp_path)
+    assert not list(root.rglob("*.py"))
+    command = [find_micropython(), str(ROOT / "tests" / "contract" / "check_vectors.py"), str(VECTORS)]
+    environment = {**os.environ, "MICROPYPATH": f"{root}:.frozen"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("checked "), done.stdout + done.stderr
+    assert compile_firmware(tmp_path) == root, "the same sources are not compiled twice"
+
+
+def test_names_of_a_whole_node_stay_below_the_next_table(tmp_path: Path) -> None:
+    """MicroPython's table of names doubles at 1260: 14 kB of a PC's heap at once."""
+    root = compile_firmware(tmp_path)
+    environment = {**os.environ, "MICROPYPATH": f"{root}:{root}/firmware/virtual:.frozen"}
+    command = [find_micropython(), "-X", "heapsize=4m", "-c", COUNT_NAMES]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    names = int(done.stdout.split("n_qstr=")[1].split(",")[0])
+    assert names < 1200, done.stdout
