@@ -30,7 +30,8 @@ async def judge(link, clock, within_s: int) -> dict:
     began_s = clock.uptime_s()
     while not link.committed:
         if clock.uptime_s() - began_s > within_s:
-            why = "no answer of the manager within %d s: %s" % (within_s, link.last_error)
+            last = link.last_error or "still at " + link.session.state
+            why = "no answer of the manager within %d s: %s" % (within_s, last)
             print("citynode: taking settings back:", why)
             return trial.take_back(why)
         await asyncio.sleep_ms(_POLL_MS)

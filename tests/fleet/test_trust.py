@@ -16,51 +16,25 @@ from paho.mqtt.enums import CallbackAPIVersion
 from device_manager import upkeep
 from device_manager.adapters.mosquitto import find
 from device_manager.fleet import local
-from device_manager.orders.spool import DONE, REFUSED, WAITING, Order, Spool
+from device_manager.orders.spool import DONE, REFUSED
 from device_manager.settings import Timing
 from firmware.wire import messages, orders, topics
 from tests.fakes.signing import Signing
-from tests.fleet.fleet import Fleet, change_json, read_json, wait_for
+from tests.fleet.fleet import Fleet, read_json, wait_for
+from tests.fleet.ordering import make_cheap, order_of, reports, settled
 
 pytestmark = [pytest.mark.skipif(find() is None, reason="mosquitto is not installed"), pytest.mark.slow]
 QUICK = Timing(record_s=1, frame_s=2)
 WITHIN_S = 12
-GATE = {"name": "gate", "driver": "pulse_counter", "in_pin": 4, "out_pin": 5}
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     made = Fleet(tmp_path, 2, QUICK)
-    for node in made.nodes:  # one cheap sensor: what is measured does not matter here
-        change_json(node.directory / "node.json", sensors=[GATE], buses=[])
-        change_json(node.directory / "virtual.json", **dict.fromkeys(read_json(node.directory / "virtual.json")))
+    make_cheap(made)
     with made:
         wait_for(lambda: min(made.committed().values()) > 2, 60)
         yield made
-
-
-def order_of(fleet: Fleet, order: Order) -> Order:
-    return next(o for o in Spool(fleet.settings.orders).orders(order.node) if o.counter == order.counter)
-
-
-def settled(fleet: Fleet, order: Order, timeout_s: float = 60) -> Order:
-    def done() -> bool:
-        fleet.tend()
-        return order_of(fleet, order).state != WAITING
-
-    wait_for(done, timeout_s)
-    return order_of(fleet, order)
-
-
-def reports(fleet: Fleet, node: str, timeout_s: float = 60) -> None:
-    """Wait until something new of `node` is committed."""
-    before = fleet.committed()[node]
-
-    def more() -> bool:
-        fleet.tend()
-        return fleet.committed()[node] > before + 1
-
-    wait_for(more, timeout_s)
 
 
 def secrets_at_rest(fleet: Fleet, secret: bytes) -> list[str]:
