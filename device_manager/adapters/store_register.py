@@ -50,6 +50,11 @@ class SqlRegister:
         with self._begin() as connection:
             return Node(connection.exec_driver_sql(sql, (name, admission, added_ms)).scalar_one(), name, admission)
 
+    def set_admission(self, name: str, admission: str) -> None:
+        """See `RegisterStore.set_admission`."""
+        with self._begin() as connection:
+            connection.exec_driver_sql("UPDATE node SET admission = ? WHERE name = ?", (admission, name))
+
     def deploy(self, node_id: int, site_id: int, since_s: int) -> None:
         """See `RegisterStore.deploy`."""
         end = "UPDATE deployment SET until_s = ? WHERE node_id = ? AND until_s IS NULL"

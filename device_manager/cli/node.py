@@ -112,3 +112,22 @@ def simulate(
     services.simulate(
         settings.load(data or settings.default_directory()), nodes or [], count, seconds, micropython, say
     )
+
+
+@app.command()
+def scan(text: Annotated[str, typer.Argument(help="Text of a label's QR code.")], data: Data = None) -> None:
+    """Say which node a scanned label belongs to, and where it hangs."""
+    from device_manager import fleet as services
+    from device_manager import settings
+    from device_manager.errors import UsageError
+    from provisioning import label
+
+    found = label.scan(text)
+    if found is None:
+        raise UsageError(expected="citynode:1: and a node id", got=text[:60], todo="scan the code on the node's box")
+    with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
+        view = fleet.registry.node(found)
+    site = view.site
+    print_rows(
+        ("node", "admission", "site", "title"), [(found, view.admission, *(site[1:3] if site else (None, None)))]
+    )

@@ -11,6 +11,7 @@ from device_manager.ports import Node, NodeView, Site
 from firmware.wire import topics
 
 ACCEPTED = "accepted"
+PENDING = "pending"
 _SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -27,6 +28,7 @@ class RegisterStore(Protocol):
         self, name: str, title: str, latitude: float, longitude: float, height_m: float, district: str
     ) -> Site: ...
     def add_node(self, name: str, admission: str, added_ms: int) -> Node: ...
+    def set_admission(self, name: str, admission: str) -> None: ...
     def deploy(self, node_id: int, site_id: int, since_s: int) -> None:
         """End the node's deployment at `since_s`, if it has one, and begin the next there."""
         ...
@@ -98,3 +100,18 @@ class Registry:
         node = self._store.add_node(name, ACCEPTED, now_ms)
         self._store.deploy(node.node_id, site.site_id, now_ms // 1000)
         return node
+
+    def add_pending(self, name: str, site: Site, now_ms: int, *, scope: Scope) -> None:
+        """Add a node that is on the bench: it may report, and is not accepted yet."""
+        self.check_new_node(name)
+        node = self._store.add_node(name, PENDING, now_ms)
+        self._store.deploy(node.node_id, site.site_id, now_ms // 1000)
+
+    def hang(self, name: str, site: Site, now_s: int, *, scope: Scope) -> None:
+        """The node hangs at `site` from now on."""
+        self._store.deploy(self.node(name).node_id, site.site_id, now_s)
+
+    def admit(self, name: str, admission: str, *, scope: Scope) -> None:
+        """Set the admission of a node: accepted, or rejected for one that must not report."""
+        self.node(name)
+        self._store.set_admission(name, admission)
