@@ -378,5 +378,8 @@ def main() -> None:
         print("citynode:", error)
         sys.exit(1)
     except Exception as error:  # whatever killed a task: on a lamp post only a restart helps
-        _keep_crash(node, error)
-        system.reset()
+        try:
+            gc.collect()
+            _keep_crash(node, error)
+        finally:  # even when there is no memory left to tell it
+            system.reset()
