@@ -10,6 +10,7 @@ import machine
 from firmware.sensing.drivers import open_driver
 from firmware.sensing.sensor import Sensor
 from firmware.virtual.board import Board
+from firmware.virtual.i2c import I2C
 
 _real_sleep_ms = asyncio.sleep_ms
 _now = [0]
@@ -34,6 +35,7 @@ class SlowBoard(Board):
     def __init__(self, wiring):
         super().__init__(wiring, now_ms)
         self.fault_of = {}
+        I2C._states = {}  # another board has other lines
 
     def fault(self, part):
         return self.fault_of.get(part, "")
@@ -42,10 +44,6 @@ class SlowBoard(Board):
 def open_sensor(board, row, rows, errors):
     """The sensor of a row of node.json on that board; `rows` are its buses."""
     machine.BOARD = board
-    if "firmware.virtual.i2c" in __import__("sys").modules:
-        from firmware.virtual.i2c import I2C
-
-        I2C._states = {}
     from firmware.hal.buses import Buses
 
     return Sensor(row["name"], open_driver(row, Buses(rows)), 0, errors.append)

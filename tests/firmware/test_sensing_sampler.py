@@ -208,3 +208,58 @@ rig.run(600); errors.clear(); gc.collect(); before = gc.mem_alloc()
 rig.run(7200); errors.clear(); gc.collect()
 assert gc.mem_alloc() - before < 1024, gc.mem_alloc() - before
 """)  # fmt: skip
+
+
+def test_extremes_that_are_asked_for_stand_behind_the_drivers_channels(micropython):
+    passes(micropython, """
+driver = ListDriver(("pm10", "temperature"), (("pm10", 0), ("temperature", 1)), [[10, 200], [30, -50]])
+sensor = Sensor("a", driver, 0, errors.append, ("pm10_max", "temperature_min"))
+record = Record([sensor])
+assert record.names == [("pm10", "a"), ("temperature", "a"), ("pm10_max", "a"), ("temperature_min", "a")]
+for values in driver.rows: record.add(values, [0, 0])
+record.close(2)
+assert record.values == [20, 75, 30, -50], record.values
+for wrong in ("pm1_max", "pm10_mean", "lafmax", "pm10"):
+    try:
+        Sensor("a", driver, 0, errors.append, (wrong,))
+        raise AssertionError(wrong)
+    except ValueError as error:
+        assert "expected extremes of pm10, temperature" in str(error), error
+""")  # fmt: skip
+
+
+def test_reading_that_the_quantity_cannot_have_is_missing_and_flagged(micropython):
+    passes(micropython, """
+rig = Rig([steady(901), steady(-601), steady(900)], SetClock(MINUTE), capacity=1)
+rig.run(60)
+assert rig.frames[0].values == [None, None, 900], rig.frames[0]
+assert rig.frames[0].runs == [[0, 0, 1, quality.OUT_OF_RANGE], [1, 0, 1, quality.OUT_OF_RANGE]], rig.frames[0].runs
+""")  # fmt: skip
+
+
+def test_slow_sensor_needs_half_of_its_own_readings(micropython):
+    passes(micropython, """
+def slow(present):
+    rows = [[i // 5] if i % 5 == 0 and i < present else [None] for i in range(60)]
+    driver = ListDriver(("co2",), (("co2", 0),), rows)
+    driver.period_s = 5
+    return driver
+rig = Rig([slow(60), slow(30), slow(25)], SetClock(MINUTE), capacity=1)
+rig.run(60)
+assert rig.frames[0].values == [6, 3, None] and not rig.frames[0].runs, rig.frames[0]
+""")  # fmt: skip
+
+
+def test_driver_with_an_aggregate_of_its_own_makes_levels_and_percentiles(micropython):
+    passes(micropython, """
+class Own:
+    needs_half, count = True, 0
+    def clear(self): self.count = 0
+    def add(self, value): self.count += 1
+    def result(self, percent): return 500 + percent
+driver = ListDriver(("laeq", "lafmax"), (("lafmax", 1), ("la10", 0), ("laeq", 0)), [[400, 700]])
+driver.aggregate = Own
+rig = Rig([driver], SetClock(MINUTE), capacity=1)
+rig.run(60)
+assert rig.frames[0].values == [700, 510, 500], rig.frames[0].values
+""")  # fmt: skip
