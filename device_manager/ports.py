@@ -211,6 +211,10 @@ class Transaction(Protocol):
         """Return (kind, payload) of a stored record."""
         ...
 
+    def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
+        """Return (log_id, seq, payload) of those of the records (log_id, seq) that are stored channels."""
+        ...
+
     def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:
         """True when a reject with that head is kept (with exactly that payload, if given)."""
         ...

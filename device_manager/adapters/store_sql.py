@@ -15,7 +15,7 @@ from device_manager.adapters.store_engine import open_single_writer, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
 
-_AMONG = 500
+_AMONG = 400  # SQLite takes 999 parameters at most in old builds
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -89,6 +89,18 @@ class SqlTransaction:
         """See `Transaction.record`."""
         row = self._run("SELECT kind, payload FROM frame WHERE log_id = ? AND seq = ?", (log_id, seq)).one_or_none()
         return (KINDS[row[0]], row[1]) if row else None
+
+    def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
+        """See `Transaction.channels`."""
+        found = []
+        for at in range(0, len(keys), _AMONG):
+            some = keys[at : at + _AMONG]
+            sql = (
+                f"SELECT log_id, seq, payload FROM frame WHERE kind = {_KIND_NUMBERS['channels']}"
+                f" AND (log_id, seq) IN (VALUES {','.join(['(?, ?)'] * len(some))})"
+            )
+            found += [(row[0], row[1], row[2]) for row in self._run(sql, tuple(n for key in some for n in key))]
+        return found
 
     def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:
         """See `Transaction.is_rejected`."""

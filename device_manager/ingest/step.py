@@ -103,6 +103,7 @@ class Step:
         admitted = {i: record for i, record in zip(frames, records, strict=True) if record}
         if len(messages) > 1:
             self._look_up({name for name, _ in addresses if name}, {record.log for record in admitted.values()})
+            self._look_up_widths({(record.log, record.epoch) for record in admitted.values()})
         for i, message in enumerate(messages):
             self.take(message, admitted=admitted.get(i))
 
@@ -116,6 +117,14 @@ class Step:
         if fresh:
             rows = self._transaction.logs(sorted(fresh))
             memory.logs.update({row.log: (row, LogState(row.next, row.ahead)) for row in rows})
+
+    def _look_up_widths(self, epochs: set[tuple[int, int]]) -> None:
+        """Read the widths of unknown epochs (log, number of the channels record) with one statement."""
+        memory = self._memory
+        rows = ((memory.logs[log][0].log_id, epoch) for log, epoch in epochs if log in memory.logs)
+        unknown = sorted(key for key in rows if key not in memory.columns)
+        for log_id, seq, payload in self._transaction.channels(unknown) if unknown else ():
+            self._columns[log_id, seq] = self._width(payload)
 
     def take(self, message: Incoming, refusal: Refused | None = None, admitted: Record | None = None) -> None:
         """Decide one message; `refusal` decides it beforehand, `admitted` is what it was found to be."""
@@ -245,9 +254,11 @@ class Step:
         stored = self._transaction.record(log_id, epoch)
         if not stored or stored[0] != "channels":
             return 0
-        width = cast(Record, a.admit("channels", stored[1], 0, self._codec.loads)).columns
-        self._columns[log_id, epoch] = width
-        return width
+        self._columns[log_id, epoch] = self._width(stored[1])
+        return self._columns[log_id, epoch]
+
+    def _width(self, payload: bytes) -> int:
+        return cast(Record, a.admit("channels", payload, 0, self._codec.loads)).columns
 
     def _note(self, node: Node, message: Incoming, record: Record, row: LogRow, state: LogState, rescued: bool) -> None:
         """Draw the consequences of a stored record."""

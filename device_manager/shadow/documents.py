@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import cast
 
 from device_manager.ports import ShadowEvent
-from device_manager.shadow.fold import Shadow, fold
+from device_manager.shadow.fold import CHANGES, Shadow, fold
 
 _NAMES = tuple(field.name for field in fields(Shadow))
 _fields_of = attrgetter(*_NAMES)
@@ -21,7 +21,11 @@ _REMEMBERED = 20_000
 
 def to_document(shadow: Shadow) -> str:
     """Return the shadow as JSON text."""
-    return _ENCODER.encode(dict(zip(_NAMES, _fields_of(shadow), strict=True)))
+    return _ENCODER.encode(_fields(shadow))
+
+
+def _fields(shadow: Shadow) -> dict[str, object]:
+    return dict(zip(_NAMES, _fields_of(shadow), strict=True))
 
 
 def from_document(document: str) -> Shadow:
@@ -34,19 +38,36 @@ class JsonFold:
     """The `ShadowFold` port. It remembers what it wrote, so that a document that comes back need not be read."""
 
     def __init__(self) -> None:
-        self._written: dict[str, tuple[str, Shadow]] = {}
+        self._written: dict[str, tuple[str, dict[str, object]]] = {}
 
     def fold(self, document: str | None, node: str, events: Sequence[object]) -> str:
         """Return the document of `node` after `events`."""
-        written = self._written.get(node)
-        if written and written[0] == document:
-            shadow = written[1]
-        else:
-            shadow = from_document(document) if document else Shadow(node)
-        for event in events:
-            shadow = fold(shadow, cast(ShadowEvent, event))
+        fields = _folded(self._known(document, node), events)
         if len(self._written) >= _REMEMBERED:
             self._written.clear()
-        made = to_document(shadow)
-        self._written[node] = made, shadow
+        made = _ENCODER.encode(fields)
+        self._written[node] = made, fields
         return made
+
+    def _known(self, document: str | None, node: str) -> dict[str, object]:
+        """Return the fields of a document, the caller's own."""
+        written = self._written.get(node)
+        if written and written[0] == document:
+            return dict(written[1])
+        return _fields(from_document(document) if document else Shadow(node))
+
+
+class _Fields:
+    """Fields of a shadow that look like one."""
+
+
+def _folded(fields: dict[str, object], events: Sequence[object]) -> dict[str, object]:
+    known = _Fields()
+    known.__dict__ = fields
+    for event in events:
+        changes = CHANGES.get(type(event))
+        if changes:
+            fields.update(changes(known, event))
+        else:
+            fields.update(_fields(fold(Shadow(**fields), cast(ShadowEvent, event))))  # type: ignore[arg-type]
+    return fields
