@@ -23,7 +23,7 @@ from provisioning import on_board
 from provisioning.errors import BenchError
 
 BAUD = 115_200
-SILENCE_S = 10
+SILENCE_S = 30
 ENTER_S = 8
 PIECE_BYTES = 8192  # of a file at once: the chip holds it as text, decoded and unpacked
 SPARE_BYTES = 32_768

@@ -29,6 +29,10 @@ class Enrolment(Protocol):
         """
         ...
 
+    def order_keys(self) -> bytes:
+        """Return the file `orders.keys` of every node: who may sign orders to it."""
+        ...
+
     def heard(self, pending: Pending) -> bool:
         """True when a record of the node has been committed."""
         ...

@@ -67,7 +67,7 @@ def put(name, length, text):
     print("ok")
 """
 
-# Runs the sensors of node.json for some seconds; prints for each what it read last, or what is wrong with it.
+# Runs the sensors of node.json for some seconds; prints for each its best reading, or what is wrong with it.
 SELF_TEST = """
 import asyncio, json
 from firmware.hal.buses import Buses
@@ -84,7 +84,8 @@ async def watch(row, buses, seconds):
                 values[i], flags[i] = None, 0
             await driver.read(values, flags, 0)
             for i in range(len(values)):
-                if values[i] is not None or driver.inputs[i] not in out["values"]:
+                before = out["values"].get(driver.inputs[i])
+                if before is None or values[i] is not None and (before[0] is None or flags[i] <= before[1]):
                     out["values"][driver.inputs[i]] = [values[i], flags[i]]
     except Exception as e:
         out["error"] = "%s %s" % (type(e).__name__, e)

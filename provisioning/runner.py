@@ -190,7 +190,8 @@ class _Run:
             if issued is None:
                 return {"certificate": None, "anchors": 0}
             key, certificate, anchors = issued
-            console.install(identity_files(key, certificate, anchors))
+            files = identity_files(key, certificate, anchors)
+            console.install({**files, "orders.keys": self._workshop.enrolment.order_keys()})
         return {"certificate": hashlib.sha256(certificate).hexdigest(), "anchors": len(anchors)}
 
     def _configure(self) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def _reading(sensor: str, name: str, raw: int | None, flags: int) -> Reading:
     known = quantities()[name]
     value = None if raw is None else raw / known.denominator
     problem = ""
-    if flags & quality.FAULT:
+    # Beside a total it says that something may have gone by uncounted (firmware/README.md): a busy node, no fault.
+    if flags & quality.FAULT and (known.kind != "total" or value is None):
         problem = "the sensor reports a fault"
     elif value is None and not flags & quality.WARM_UP:
         problem = "no value"

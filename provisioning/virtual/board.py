@@ -147,7 +147,7 @@ class Board:
         seed = zlib.crc32(self._board["mac"].encode())
         virtual = {"seed": seed % 10_000, "offset_s": seed % TRACES_S, **wiring(self._board["design"])}
         (self._vfs / "virtual.json").write_text(json.dumps(virtual), "utf-8")
-        full = package / "app.mpy"
+        full = package / "app.mpy.new"
         if self._board.get("fault") == "full" and not full.is_symlink():
             full.symlink_to("/dev/full")
 
