@@ -43,6 +43,7 @@ from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.keeping_up import KeepingUp
 from device_manager.registry import Scope
+from device_manager.registry.service import DECOMMISSIONED, REJECTED
 from device_manager.series.keeping import Keeper
 from device_manager.settings import BrokerSettings, Settings
 from device_manager.shadow import JsonFold
@@ -169,6 +170,9 @@ def revoke(settings: Settings, node: str, *, scope: Scope) -> str:
     authority = Authority.open(settings.identities)
     count = authority.revoke(node, time.time())
     log.info("%s revoked %d certificates of %s", scope.actor, count, node)
+    with open_fleet(settings) as fleet:
+        if any(view.name == node and view.admission != DECOMMISSIONED for view in fleet.registry.nodes()):
+            fleet.registry.admit(node, REJECTED, scope=scope)
     done = f"revoked {count} certificate{'s' if count > 1 else ''} of {node}"
     if settings.broker.tls and Mosquitto(settings).enforce(authority, node):
         return f"{done}; the broker refuses it from now on, and its connection was ended"

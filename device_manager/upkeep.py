@@ -24,10 +24,11 @@ from device_manager.identities import Authority
 from device_manager.identities.forecast import End, forecast
 from device_manager.identities.order_keys import OrderKeys
 from device_manager.orders.courier import Courier
-from device_manager.orders.service import Orders
+from device_manager.orders.service import DECOMMISSION, Orders
 from device_manager.orders.spool import DONE, Order, Spool
 from device_manager.ports import Broker
 from device_manager.registry import Scope
+from device_manager.registry.service import ACCEPTED, DECOMMISSIONED
 from device_manager.settings import Settings
 
 STEP_S = 1.0
@@ -69,6 +70,7 @@ class Upkeep:
         nodes_s, broker_s = time.monotonic(), time.monotonic() + BROKER_S
         while not self._stopping.wait(STEP_S):
             self._try(lambda: self._courier.step(time.time()))
+            self._try(lambda: finish_decommissions(self._settings, self._broker, time.time()))
             if time.monotonic() >= nodes_s:
                 nodes_s = time.monotonic() + NODES_S
                 self._try(lambda: renew_due(self._settings, time.time()))
@@ -103,6 +105,20 @@ def renew_due(settings: Settings, now_s: float) -> list[Order]:
     return [orders.renew(node, now_s, scope=BY_ITSELF) for node in sorted(accepted & set(due) - waiting)]
 
 
+def finish_decommissions(settings: Settings, broker: Mosquitto, now_s: float) -> None:
+    """Lock out for ever whoever has wiped itself by order; what it delivered stays."""
+    wiped = {
+        order.node for order in Spool(settings.orders).orders() if (order.what, order.state) == (DECOMMISSION, DONE)
+    }
+    for node in sorted(wiped & set(_accepted(settings))):
+        with open_fleet(settings) as fleet:
+            fleet.registry.admit(node, DECOMMISSIONED, scope=BY_ITSELF)
+        authority = Authority.open(settings.identities)
+        authority.revoke(node, now_s)
+        broker.enforce(authority, node)
+        log.info("%s is decommissioned: it has wiped itself, and its certificates are revoked", node)
+
+
 def in_use(settings: Settings) -> dict[str, tuple[float, float]]:
     """Return {node: (begin, end)} of the certificate that each node uses: the newest that it was given and took."""
     orders = Spool(settings.orders).orders()
@@ -128,7 +144,7 @@ def look_ahead(settings: Settings) -> list[End]:
 
 def _accepted(settings: Settings) -> list[str]:
     with open_fleet(settings) as fleet:
-        return [node.name for node in fleet.registry.nodes() if node.admission == "accepted"]
+        return [node.name for node in fleet.registry.nodes() if node.admission == ACCEPTED]
 
 
 def _end_s(path: Path) -> float:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from device_manager.errors import UsageError
 from device_manager.fleet import Fleet, open_fleet
 from device_manager.identities import Authority
+from device_manager.identities.order_keys import OrderKeys
 from device_manager.overview import shadow_of
 from device_manager.registry import Scope
 from device_manager.registry.service import ACCEPTED, PENDING
@@ -54,6 +55,11 @@ class FleetEnrolment:
             self._fleet.registry.node(pending.node)
             issued = self._authority.issue_node(pending.node, time.time())
             return issued.key_der(), issued.certificate_der(), [self._authority.anchor_der()]
+
+    def order_keys(self) -> bytes:
+        """See `Enrolment.order_keys`."""
+        with self._lock:
+            return OrderKeys(self._settings.identities).public()
 
     def heard(self, pending: Pending) -> bool:
         """See `Enrolment.heard`."""

@@ -72,7 +72,7 @@ def decommission(
 ) -> None:
     """Have a node wipe itself: settings, keys, certificates and readings that were not delivered.
 
-    What it delivered is kept. When `citynode order list` says "done", revoke it with `citynode ca revoke`.
+    What it delivered is kept. Once it has answered, the running manager revokes its certificates.
     """
     from device_manager import settings, upkeep
     from device_manager.fleet import local, open_fleet

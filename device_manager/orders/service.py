@@ -10,6 +10,7 @@ from firmware.wire import WireError, orders
 
 EXPIRES_S = 3600
 WITHIN_S = 180
+DECOMMISSION = "decommission"
 
 
 class Signer(Protocol):
@@ -59,7 +60,7 @@ class Orders:
             if order.state == WAITING:
                 self.spool.settle(order, EXPIRED, "withdrawn by a decommission")
         counter = self.spool.next_counter(node, now_s)
-        return self._make(node, counter, "decommission", {}, "decommission", now_s, scope)
+        return self._make(node, counter, DECOMMISSION, {}, DECOMMISSION, now_s, scope)
 
     def _make(
         self, node: str, counter: int, name: str, arguments: dict[str, Any], what: str, now_s: float, scope: Scope

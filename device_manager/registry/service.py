@@ -12,6 +12,8 @@ from firmware.wire import topics
 
 ACCEPTED = "accepted"
 PENDING = "pending"
+REJECTED = "rejected"
+DECOMMISSIONED = "decommissioned"
 _SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 

@@ -1,4 +1,7 @@
-"""Shim of `network`: a station that is joined as soon as it asks, unless virtual.json says `"wifi": "down"`."""
+"""Shim of `network`: a station that is joined as soon as it asks, unless virtual.json says otherwise.
+
+`"wifi"` there is "up" (every network), "down" (none), or the one network that there is: {"ssid": .., "password": ..}.
+"""
 
 from machine import BOARD
 
@@ -11,6 +14,7 @@ class WLAN:
 
     def __init__(self, id: int = STA_IF) -> None:
         self._active = self._joined = False
+        self._asked: dict = {}
 
     def active(self, on: object = None) -> bool:
         """Switch the interface on or off, or ask."""
@@ -24,10 +28,11 @@ class WLAN:
         if not self._active:
             raise OSError("Wifi Not Started")
         self._joined = True
+        self._asked = {"ssid": ssid, "password": password}
 
     def isconnected(self) -> bool:
         """True when joined and the file does not say otherwise."""
-        return self._joined and BOARD.option("wifi", "up") == "up"
+        return self._joined and BOARD.option("wifi", "up") in ("up", self._asked)
 
     def status(self, what: str) -> int:
         """status('rssi') in dBm; the hal asks for nothing else."""
