@@ -46,9 +46,10 @@ class Scd41:
         """Stop a sensor that still measures from before our reset; `read` sends the start when the stop is over."""
         try:
             self._words.command(STOP)
+            self._waits = STOP_READS
         except OSError:
-            pass  # an idle sensor may refuse the stop; a missing one refuses the start as well
-        self._waits = STOP_READS
+            self._go()  # an idle sensor may refuse the stop; a missing one refuses the start as well
+            self._waits = 0
         self._readings = self._stale = 0
         self._repeats.restart()
 
@@ -75,9 +76,12 @@ class Scd41:
     def _wait(self) -> None:
         self._waits -= 1
         if not self._waits:
-            if self._altitude_m is not None:
-                self._words.write(ALTITUDE, self._altitude_m)
-            self._words.command(START)
+            self._go()
+
+    def _go(self) -> None:
+        if self._altitude_m is not None:
+            self._words.write(ALTITUDE, self._altitude_m)
+        self._words.command(START)
 
     def _fill(self, values: list, flags: list, at: int) -> None:
         co2_ppm = self._words.unsigned(0)

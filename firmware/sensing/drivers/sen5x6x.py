@@ -40,9 +40,10 @@ class Sen:
         """Stop a sensor that still measures from before our reset; `read` sends the start when the stop is over."""
         try:
             self._words.command(STOP)
+            self._waits = self._stop_reads
         except OSError:
-            pass  # an idle sensor may refuse the stop; a missing one refuses the start as well
-        self._waits = self._stop_reads
+            self._words.command(START)  # an idle sensor may refuse the stop; a missing one refuses the start as well
+            self._waits = 0
         self._reads = self._stale = 0
         self._repeats.restart()
 
