@@ -16,7 +16,6 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-
 _OPTION = "a whole number, a text or a list of whole numbers"
 
 

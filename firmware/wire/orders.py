@@ -39,7 +39,7 @@ def check(payload: bytes, node: str, last: int, now_s: int | None) -> dict:
     items = cbor.decode(payload, _MAX_DEPTH)
     if not isinstance(items, dict) or items.get(0) is False or items.get(0) != VERSION:
         raise WireError("expected an order of version %d" % VERSION)
-    counter, expires, name, arguments = items.get(2), items.get(3), items.get(4), items.get(5)
+    counter, expires, name, arguments = items.get(2, -1), items.get(3, -1), items.get(4), items.get(5)
     if items.get(1) != node:
         raise WireError("expected an order for %s, got one for %s" % (node, shape(items.get(1))))
     if not is_uint(counter) or not is_uint(expires) or counter <= last:

@@ -47,7 +47,8 @@ def line(quantity: str, values: list[float], *, start_s: int = 0, step_s: int = 
 def test_level_of_a_minute_is_the_golden_one() -> None:
     """noisemonitor's own 1-minute levels of the day whose seconds are in tests/data/real_day."""
     folder = ROOT / "tests" / "data"
-    seconds = np.array(gzip.open(folder / "real_day" / "levels_1s.csv.gz", "rt").read().split(), dtype=np.float64)
+    with gzip.open(folder / "real_day" / "levels_1s.csv.gz", "rt") as file:
+        seconds = np.array(file.read().split(), dtype=np.float64)
     with gzip.open(folder / "laeq_1min" / "laeq_1min.csv.gz", "rt") as file:
         golden = [float(row["laeq_db"]) for row in csv.DictReader(file)]
     assert len(golden) == 1440
@@ -104,8 +105,14 @@ FLOATS = st.floats(-1e6, 1e6)
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(st.one_of(FLOATS, st.integers(-9999, 9999).map(lambda i: i / 10)), min_size=3, max_size=3), min_size=1, max_size=8),
-       st.sampled_from(["pm2_5", "laeq", "footfall_in"]))  # fmt: skip
+@given(
+    st.lists(
+        st.lists(st.one_of(FLOATS, st.integers(-9999, 9999).map(lambda i: i / 10)), min_size=3, max_size=3),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(["pm2_5", "laeq", "footfall_in"]),
+)
 def test_chunk_comes_back_bit_for_bit(rows: list[list[float]], quantity: str) -> None:
     channel = Channel(quantity, "x", 10, "s")
     start = 900 * np.arange(len(rows))

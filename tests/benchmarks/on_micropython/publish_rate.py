@@ -70,7 +70,7 @@ async def one_by_one(port, messages, poll_ms):
         answer = await reader.readexactly(2)
         await reader.readexactly(answer[1])
         if answer[0] != 0x40:
-            raise LinkError("expected PUBACK, got 0x%02x" % answer[0])
+            raise LinkError(f"expected PUBACK, got 0x{answer[0]:02x}")
     return time.ticks_diff(time.ticks_us(), began)
 
 
