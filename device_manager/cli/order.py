@@ -51,7 +51,7 @@ def wifi(
 def broker(
     node: Node,
     host: Annotated[str, typer.Option(help="Address of the broker, as the node reaches it.")],
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the broker.")] = 8883,
     server_name: Annotated[str, typer.Option(help="Name in the broker's certificate.")] = "citynode-broker",
     within_seconds: Within = 180,
     data: Data = None,
