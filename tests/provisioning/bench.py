@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,10 @@ APP_BYTES = 20_000  # a small image: what is tried is the order of things, not t
 
 def make_settings(folder: Path, app_bytes: int = APP_BYTES) -> Settings:
     """Make a data directory with the site "bench" and a stand-in image."""
-    settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=None, broker=None)
+    with socket.socket() as probe:  # not the first free one from 8883: other tests take that at the same time
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    settings = app.initialise(folder / "data", name="test", host="127.0.0.1", port=port, broker=None)
     with open_fleet(settings) as fleet:
         fleet.registry.add_site("bench", "Werkstatt", 47.726, 10.316, 3.0, "", scope=local())
     add_stand_in(settings.directory, DESIGN, app_bytes)
