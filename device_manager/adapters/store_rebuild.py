@@ -22,9 +22,10 @@ from device_manager.series import numbering
 from device_manager.series.chunks import Chunk, ChunkKey, encode, merge
 from device_manager.series.decisions import fold
 from device_manager.series.epochs import Channel
-from device_manager.series.keeping import Keeper, renumber
+from device_manager.series.keeping import Keeper
 from device_manager.series.numbering import Block
 from device_manager.series.rolling import Rolled, changes, keys_within, roll_node
+from device_manager.series.working import renumber
 
 _AHEAD = 4  # nodes in work for each process
 

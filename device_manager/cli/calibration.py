@@ -90,7 +90,7 @@ def fit(
     reference_file: Annotated[
         Path | None, typer.Option(help="CSV file with the columns time,value: ISO 8601 (UTC without zone), begin.")
     ] = None,
-    model: Annotated[str, typer.Option(help="offset, gain, line or curve.")] = "line",
+    model: Annotated[str, typer.Option(help="One of offset, gain, line, curve.")] = "line",
     average_min: Annotated[int, typer.Option(min=1, help="Minutes that both sides are averaged over.")] = 60,
     plot: Annotated[Path | None, typer.Option(help="Picture to write, .png or .svg.")] = None,
     save: Annotated[bool, typer.Option("--save", help="Let it hold for the site, from --valid-from on.")] = False,

@@ -74,7 +74,7 @@ def split(period: str, rows: Mapping[Key, RollUp], channels: Mapping[Key, Channe
     for index, key in enumerate(ordered):
         at = np.searchsorted(start_s, rows[key].start_s)
         for name in (*_FLOATS, "seconds", "readings", "flags"):
-            getattr(whole, name)[index, at] = getattr(rows[key], name)
+            getattr(whole, name)[index, at] = getattr(rows[key], name) + 0  # -0.0 becomes 0.0, which is what is kept
     firsts = start_s // span_s * span_s
     return {int(first): _columns(whole, np.flatnonzero(firsts == first)) for first in np.unique(firsts)}
 

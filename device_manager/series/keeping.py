@@ -22,19 +22,17 @@ from device_manager.ports import StoredRecord
 from device_manager.series import numbering
 from device_manager.series.calendar import QUARTER_S
 from device_manager.series.changing import changed_lines
-from device_manager.series.chunks import Chunk, ChunkKey
 from device_manager.series.dating import BootTime, Health, Undated, boot_time
 from device_manager.series.decisions import Decision, State, fold
 from device_manager.series.deployments import Deployments
 from device_manager.series.epochs import Epochs
-from device_manager.series.numbering import Block
-from device_manager.series.rolling import Context, Rolled, changes, keys_within, roll_node
-from device_manager.series.store import NOT_UNDATED, FrameSource, Progress, SeriesStep, SeriesStore, Waiting
+from device_manager.series.rolling import Context, roll_node
+from device_manager.series.store import NOT_UNDATED, FrameSource, SeriesStore, Waiting
+from device_manager.series.working import EVER_S, Work, put_rolled
 from firmware.wire import WireError, messages
 
 Ints = npt.NDArray[np.int64]
 STEP_RECORDS = 4096
-EVER_S = 1 << 40
 
 
 class Report(NamedTuple):
@@ -81,7 +79,7 @@ class Keeper:
             records = [] if decisions else self._source.page(progress.record, STEP_RECORDS)
             if not (decisions or records or late):
                 return False
-            work = _Work(step, progress, fold(self._source.decisions(), progress.decision), late)
+            work = Work(step, progress, fold(self._source.decisions(), progress.decision), late)
             if decisions:
                 self._decide(work, decisions[0])
             elif records:
@@ -91,7 +89,7 @@ class Keeper:
             step.put_progress(work.progress)
         return True
 
-    def _decide(self, work: "_Work", decision: Decision) -> None:
+    def _decide(self, work: Work, decision: Decision) -> None:
         before = fold(self._source.decisions(), work.progress.decision)
         what = work.state.take(decision)
         work.progress = work.progress._replace(decision=decision.decision_id)
@@ -104,7 +102,7 @@ class Keeper:
             work.put(numbering.runs_block(first, *args))
             work.touch(change.node_id, int(change.line.start_s.min()))
 
-    def _take(self, work: "_Work", records: Sequence[StoredRecord]) -> None:
+    def _take(self, work: Work, records: Sequence[StoredRecord]) -> None:
         frames = [record for record in records if record.kind == "frame"]
         work.progress = work.progress._replace(record=records[-1].number)
         waiting = work.step.waiting()
@@ -114,7 +112,7 @@ class Keeper:
         woken = {(row.node_id, row.log_id) for row in waiting} & {(r.node_id, r.log_id) for r in records}
         self._wake(work, [row for row in waiting if (row.node_id, row.log_id) in woken])
 
-    def _number(self, work: "_Work", frames: Sequence[StoredRecord], heads: wire.Heads, cause: str) -> None:
+    def _number(self, work: Work, frames: Sequence[StoredRecord], heads: wire.Heads, cause: str) -> None:
         """Number the frames that can be read; let the others wait."""
         ready, late = [], []
         dated = ((heads.t0 != wire.NO_TIME) | (cause == "dated")).tolist()
@@ -172,7 +170,7 @@ class Keeper:
                     mask[rows] |= np.where(inside & there, np.int64(1) << column, 0)
         return mask
 
-    def _wake(self, work: "_Work", waiting: Sequence[Waiting]) -> None:
+    def _wake(self, work: Work, waiting: Sequence[Waiting]) -> None:
         """Number frames that waited, as far as they can be read now."""
         boots: dict[tuple[int, int], list[Waiting]] = {}
         named = [row for row in waiting if row.boot == NOT_UNDATED]
@@ -187,14 +185,14 @@ class Keeper:
                 self._read_again(work, rows, found, "dated")
                 self._roll_up_later(work, node_id, found.start_s + min(row.uptime_s for row in rows))
 
-    def _roll_up_later(self, work: "_Work", node_id: int, since_s: int) -> None:
+    def _roll_up_later(self, work: Work, node_id: int, since_s: int) -> None:
         """Have roll-ups made in the next step, which can read the dates; after a crash with the node's next frame."""
         self._late[node_id] = min(since_s, self._late.get(node_id, (since_s, 0))[0]), EVER_S
         newest_s = work.step.newest_s(node_id)
         if newest_s is not None and newest_s > since_s:
             work.step.put_newest(node_id, since_s)
 
-    def _read_again(self, work: "_Work", rows: Sequence[Waiting], boot: BootTime | None, cause: str) -> None:
+    def _read_again(self, work: Work, rows: Sequence[Waiting], boot: BootTime | None, cause: str) -> None:
         frames = []
         for row in rows:
             record = self._source.record(row.log_id, row.seq)
@@ -225,7 +223,7 @@ class Keeper:
             except (WireError, ValueError):  # only what an older citynode kept can fail here
                 continue
 
-    def _roll_up(self, work: "_Work") -> None:
+    def _roll_up(self, work: Work) -> None:
         context = self.context(work.state)
         for node_id, (since_s, until_s) in sorted(work.touched.items()):
             newest_s = work.step.newest_s(node_id)
@@ -236,66 +234,6 @@ class Keeper:
             made = roll_node(context, node_id, since_s if newest_s is None else min(since_s, newest_s), until_s)
             if made:
                 put_rolled(work, made, "new")
-
-
-class _Work:
-    """One step in the making: numbers that are given, and nodes whose roll-ups are to be made from when on."""
-
-    def __init__(self, step: SeriesStep, progress: Progress, state: State, touched: dict[int, tuple[int, int]]) -> None:
-        self.step = step
-        self.progress = progress
-        self.state = state
-        self.touched = touched
-
-    def touch(self, node_id: int, since_s: int, until_s: int = EVER_S) -> None:
-        """Have a node's roll-ups made anew from `since_s` on; `until_s` is the end of what came."""
-        before = self.touched.get(node_id, (since_s, until_s))
-        self.touched[node_id] = min(since_s, before[0]), max(until_s, before[1])
-
-    def put(self, block: Block) -> None:
-        """Add a block of new numbers."""
-        self.step.put_block(block)
-        self.progress = self.progress._replace(observation=block.first + block.size - 1)
-
-    def put_frames(self, number: Ints, records: Ints, columns: Ints, mask: Ints, cause: str) -> None:
-        """Number frames: behind the last block, or in it when it is of the same kind and has room."""
-        table = np.stack((number, records, columns, mask))
-        first, last = self.progress.observation + 1, self.step.last_block()
-        if last and last.form == numbering.FRAMES and (last.cause, last.decision) == (cause, self.state.last):
-            held = numbering.table_of(numbering.members(last))
-            if held.shape[1] + len(number) <= numbering.BLOCK_FRAMES and held[0, -1] < number[0]:
-                table = np.concatenate((held, table), axis=1)
-                first = last.first
-        self.put(numbering.frames_block(first, table, cause, self.state.last))
-
-
-def put_rolled(work: "_Work", made: Rolled, cause: str) -> None:
-    """Write the chunks that differ from what is stored, with new numbers for the cells that differ."""
-    keys: list[ChunkKey] = []
-    counts: list[int] = []
-    replaces: list[Ints] = []
-    first = work.progress.observation + 1
-    for key in keys_within(made):
-        found = changes(made, key, work.step.chunk(key))
-        if found is None:
-            continue
-        chunk, differ = found
-        replaces.append(renumber(chunk, differ, first + sum(counts)))
-        keys.append(key)
-        counts.append(len(replaces[-1]))
-        work.step.put_chunk(key, chunk)
-    if keys:
-        work.put(numbering.rollups_block(first, keys, counts, np.concatenate(replaces), cause))
-    work.step.put_newest(made.node_id, made.newest_s)
-
-
-def renumber(chunk: Chunk, differ: npt.NDArray[np.bool_], first: int) -> Ints:
-    """Give numbers from `first` on to the cells that differ, interval by interval; return what they replace."""
-    at = np.flatnonzero(differ.T.reshape(-1))
-    column, row = np.divmod(at, len(chunk.channels))
-    before = chunk.number[row, column]
-    chunk.number[row, column] = first + np.arange(len(at))
-    return before
 
 
 def _waiting(frame: StoredRecord, heads: wire.Heads, i: int) -> Waiting:

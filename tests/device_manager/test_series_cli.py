@@ -1,6 +1,8 @@
 """The commands about series, in this process, on a small store with a day of two sites."""
 
 import json
+import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from device_manager import cli
 from device_manager.settings import BrokerSettings, Settings, save
 from tests.benchmarks.city_store import FIRST_S, make_store
+from tests.conftest import ROOT
 
+README = (ROOT / "device_manager" / "README.md").read_text("utf-8")
 Run = Callable[..., "tuple[int, str, str]"]
 DAY = ("--since", datetime.fromtimestamp(FIRST_S, UTC).isoformat(), "--until", "2026-03-02T00:00+01:00")
 
@@ -149,3 +153,18 @@ def test_rebuild_says_what_it_changed(run: Run) -> None:
     first, second = (json.loads(run("store", "rebuild", "--processes", "1", "--json")[1]) for _ in range(2))
     assert (first["nodes"], second["numbers"], second["chunks"]) == (2, 0, 0)
     assert first["numbers"] > 2 * 15 * 1440
+
+
+COMMANDS = ["data show", "data plot", "data invalidate", "data invalidations", "data revalidate", "calibration list",
+            "calibration show", "calibration add", "calibration fit", "calibration withdraw",
+            "store rebuild"]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((300, 40)))
+    code, out, _ = run(*command.split(), "--help")
+    options = re.split(r"\n(?=  -)", out.partition("\nOptions:")[2])[1:]
+    assert (code, bool(options)) == (0, True)
+    assert [option for option in options if not re.match(r"  -\S.*?\s\s+[A-Z]", option, re.DOTALL)] == []
+    assert f"`citynode {command}`" in README or f"`{command.split()[1]}`" in README or f"`{command}`" in README
