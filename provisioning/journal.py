@@ -87,10 +87,14 @@ class Journal:
                 continue
         return rows
 
+    def _torn(self) -> bool:
+        return self._path.read_bytes()[-1:] not in (b"", b"\n")
+
     def _write(self, step: str, state: str, facts: dict[str, Any]) -> None:
         line = json.dumps({"time": int(time.time()), "step": step, "state": state, "facts": facts})
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(line + "\n")
+            # A run that was cut off while writing has left half a line: this one must not become part of it.
+            file.write(("\n" if self._torn() else "") + line + "\n")
             file.flush()
             os.fsync(file.fileno())
