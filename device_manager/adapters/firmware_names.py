@@ -2,7 +2,8 @@
 
 MicroPython keeps each name that compiled code uses once (about 7 bytes and its length on an ESP32, 11 on a PC), in
 tables that double in size. A name that begins with one underscore and occurs in one module only is nobody else's
-business, so all modules may use the same few short ones; a private integer becomes a constant, which needs no name at
+business, so all modules may use the same few short ones (but not a class and its base in another module: they share
+one instance's names); a private integer becomes a constant, which needs no name at
 all. Public names, lines and behaviour stay as they are; a traceback shows the right line under a short name.
 
     >>> shorten({"a.py": "_LIMIT = 3\\n\\ndef _grow(n):\\n    return n + _LIMIT\\n"})
@@ -27,9 +28,37 @@ def shorten(sources: dict[str, str]) -> dict[str, str]:
     names = {path: _private_names(text) for path, text in sources.items()}
     modules = Counter(name for found in names.values() for name in found)
     taken = set(itertools.chain.from_iterable(re.findall(r"\b_[a-z]{1,2}\b", text) for text in sources.values()))
+    families = _families(sources)
+    spare = {family: _short_names(taken) for family in set(families.values())}
     return {
-        path: _rewritten(text, _plan(text, [n for n in names[path] if modules[n] == 1], taken))
+        path: _rewritten(text, _plan(text, [n for n in names[path] if modules[n] == 1], spare[families[path]]))
         for path, text in sources.items()
+    }
+
+
+def _families(sources: dict[str, str]) -> dict[str, str]:
+    """Return module -> a name for all modules that are tied by classes and their bases."""
+    family = {path: path for path in sources}
+    for path, text in sources.items():
+        for base in _base_modules(text):
+            found = [other for other in sources if other in (f"{base}.py", f"{base}/__init__.py")]
+            for other in found:
+                old, new = family[other], family[path]
+                family = {module: new if tied == old else tied for module, tied in family.items()}
+    return family
+
+
+def _base_modules(text: str) -> set[str]:
+    """Return the modules, as paths without ending, from which the bases of this module's classes are imported."""
+    nodes = list(ast.walk(ast.parse(text)))
+    bases = {
+        base.id for node in nodes if isinstance(node, ast.ClassDef) for base in node.bases if isinstance(base, ast.Name)
+    }
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {
+        str(node.module).replace(".", "/")
+        for node in imports
+        if bases & {alias.asname or alias.name for alias in node.names}
     }
 
 
@@ -38,7 +67,7 @@ def _private_names(text: str) -> Counter[str]:
     return Counter(word for word in re.findall(r"\b\w+\b", text) if _PRIVATE.fullmatch(word))
 
 
-def _plan(text: str, own: list[str], taken: set[str]) -> dict[str, str]:
+def _plan(text: str, own: list[str], spare: Iterator[str]) -> dict[str, str]:
     """Return old name -> new name for those names of a module that only its code uses, the most frequent first."""
     counts: Counter[str] = Counter()
     hidden: set[str] = set()
@@ -53,7 +82,7 @@ def _plan(text: str, own: list[str], taken: set[str]) -> dict[str, str]:
         elif isinstance(node, ast.keyword) and node.arg:  # the callee may be of another module
             hidden.add(node.arg)
     kept = sorted((name for name in own if counts[name] and name not in hidden), key=lambda n: (-counts[n], n))
-    return dict(zip(kept, _short_names(taken), strict=False))
+    return dict(zip(kept, spare, strict=False))
 
 
 def _short_names(taken: set[str]) -> Iterator[str]:

@@ -43,6 +43,17 @@ def test_a_name_of_two_modules_stays_in_both() -> None:
     assert shorten(sources) == sources
 
 
+def test_a_class_and_its_base_in_another_module_share_no_short_name() -> None:
+    base = "class Base:\n    def __init__(self):\n        self._dipped = False\n"
+    between = "from p.base import Base\n\n\nclass Between(Base):\n    pass\n"
+    heir = "from p.between import Between\n\n\nclass Heir(Between):\n    def _measure(self):\n        return 1\n"
+    made = shorten(
+        {"p/base/__init__.py": base, "p/between.py": between, "p/heir.py": heir, "p/other.py": "_other = f()\n"}
+    )
+    assert "self._a = False" in made["p/base/__init__.py"] and "def _b(self)" in made["p/heir.py"]
+    assert made["p/other.py"] == "_a = f()\n"
+
+
 def test_short_names_never_meet_a_name_that_is_there() -> None:
     assert shorten({"a.py": "_counter = f()\n_a = g()\nh(_a)\n"})["a.py"] == "_c = f()\n_b = g()\nh(_b)\n"
 
