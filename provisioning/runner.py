@@ -124,6 +124,7 @@ class _Run:
         self._port, self._found, self._order = port, found, order
         self._workshop, self._journal, self._report = workshop, journal, report
         self._before = before
+        self._pending: Pending
         self._readings: tuple[Reading, ...] = ()
 
     def run(self) -> Outcome:
@@ -132,6 +133,9 @@ class _Run:
             self._report("done", f"{enrolled['node']} was accepted before")
             return Outcome(self._port, enrolled["node"], None)
         steps = _plan(self._found, self._order, self._workshop, self._journal)
+        if enrolled and "contact" in self._journal.steps():  # what is left needs no board, and may be half done
+            self._pending = Pending(enrolled["node"], self._order.site, enrolled["title"], self._found.mac)
+            steps = [step for step in steps if step.name in ("accept", "label")]
         for step in steps:
             self._step(step)
         self._report("done", f"{self._pending.node} accepted, reporting")
@@ -151,13 +155,13 @@ class _Run:
         known = self._journal.facts("enrol")
         node = known["node"] if known else self._order.node
         order, scope = self._order, self._workshop.scope
-        self._pending: Pending = self._workshop.enrolment.begin(
+        self._pending = self._workshop.enrolment.begin(
             node, order.site, order.design.name, self._found.mac, scope
         )
         if self._before not in (None, self._pending.node):
             enrolment = self._workshop.enrolment
             enrolment.abandon(self._pending._replace(node=str(self._before)), "its board was provisioned anew")
-        return {"node": self._pending.node}
+        return {"node": self._pending.node, "title": self._pending.site_title}
 
     def _flash(self) -> dict[str, Any]:
         board = self._order.design.board
@@ -166,7 +170,7 @@ class _Run:
         before = self._journal.facts("flash") or {}
         same = before.get("image") == image.sha256
         if flash.write(self._port, sorted(parts), lambda: same):
-            self._journal.forget("flash", "install", "identity", "configure", "self_test", "start")
+            self._journal.forget("flash", "install", "identity", "configure", "self_test", "start", "contact")
         return {"image": image.sha256, "version": image.version}
 
     def _install(self) -> dict[str, Any]:
