@@ -155,9 +155,7 @@ class _Run:
         known = self._journal.facts("enrol")
         node = known["node"] if known else self._order.node
         order, scope = self._order, self._workshop.scope
-        self._pending = self._workshop.enrolment.begin(
-            node, order.site, order.design.name, self._found.mac, scope
-        )
+        self._pending = self._workshop.enrolment.begin(node, order.site, order.design.name, self._found.mac, scope)
         if self._before not in (None, self._pending.node):
             enrolment = self._workshop.enrolment
             enrolment.abandon(self._pending._replace(node=str(self._before)), "its board was provisioned anew")
