@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row
 
 from device_manager.adapters.store_engine import open_reader, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.ports import Deployment, NodeView, RejectRow, Site, StoredRecord
+
+if TYPE_CHECKING:
+    from device_manager.adapters.store_series import SqlSeries
 
 _PAGE = 2000
 _LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
@@ -38,11 +44,14 @@ class SqlReader:
     def __init__(self, path: Path) -> None:
         """Open the database at `path`; StoreError when it is missing, foreign, or of another schema version."""
         self._path = path
+        self._dated_path = path.with_name("series.db")
         self._engine = open_reader(path)
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if "_series" in self.__dict__:
+            self._series.close()
 
     def records(
         self, *, after: int = 0, node_id: int | None = None, since_s: int | None = None, until_s: int | None = None
@@ -51,7 +60,17 @@ class SqlReader:
 
         With `since_s` or `until_s` (Unix s) only dated frames that may touch the window come, wherever they start.
         """
-        sql, arguments = _selection(node_id, since_s, until_s)
+        windowed = since_s is not None or until_s is not None
+        found = self._pages(after, *_selection(node_id, since_s, until_s))
+        if not self._dated_path.exists():
+            yield from found
+        elif windowed:
+            low, high = (since_s or 0) - _LOOK_BACK_S, until_s if until_s is not None else 1 << 62
+            yield from merge(found, self._dated(after, node_id, low, high), key=attrgetter("number"))
+        else:
+            yield from map(self._with_date, found)
+
+    def _pages(self, after: int, sql: str, arguments: list[int]) -> Iterator[StoredRecord]:
         while True:
             with self._connect() as connection:
                 page = connection.exec_driver_sql(sql, (*arguments, after, _PAGE)).fetchall()
@@ -59,6 +78,28 @@ class SqlReader:
             if len(page) < _PAGE:
                 return
             after = page[-1][0]
+
+    @cached_property
+    def _series(self) -> "SqlSeries":
+        from device_manager.adapters.store_series import SqlSeries  # numpy: who lists nodes need not load it
+
+        return SqlSeries(self._path)
+
+    def _with_date(self, record: StoredRecord) -> StoredRecord:
+        """Return a frame that was dated afterwards with its begin, see `store_series`."""
+        if record.start_s is not None or record.kind != "frame":
+            return record
+        found = self._series.dated_among([record.number]).get(record.number)
+        return record._replace(start_s=found[0]) if found else record
+
+    def _dated(self, after: int, node_id: int | None, low_s: int, high_s: int) -> Iterator[StoredRecord]:
+        """Yield frames that were dated afterwards and begin in low_s..high_s, by number."""
+        nodes = [node_id] if node_id is not None else [node.node_id for node in self.nodes()]
+        dates = {number: start_s for node in nodes for number, start_s, _ in self._series.dated(node, low_s, high_s)}
+        for number in sorted(number for number in dates if number > after):
+            with self._connect() as connection:
+                row = connection.exec_driver_sql(f"SELECT {_COLUMNS} FROM frame WHERE number = ?", (number,)).one()
+            yield _stored(row)._replace(start_s=dates[number])
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:
         """Return the record `seq` of a log."""

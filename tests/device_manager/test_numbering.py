@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.series import Series
 from device_manager.series import flags as bits
 from device_manager.series.calibration import Calibration, Target
 from device_manager.series.dating import BootTime, Health, Undated, boot_time
@@ -95,6 +97,10 @@ def test_undated_frame_gets_its_number_when_health_dates_its_boot(derived: Deriv
     assert reading.line.start_s[:3].tolist() == [START_S - 600, START_S - 540, START_S - 480]
     assert (reading.line.flags & bits.DATED > 0).tolist() == [True] * 3 + [False] * 6
     assert derived.archive.numbers(reading)[:3].tolist() == [19, 20, 21]
+    plain = Series(derived.bench.reader, Cbor2Codec())
+    for window in ({}, {"since_s": START_S - 600, "until_s": START_S - 540}):
+        (page,) = plain.pages(**window)
+        assert (START_S - 600 in page.start_s, page.undated) == (True, 0)
     assert_gap_free(derived)
     assert derived.rebuild().numbers == 0
 
