@@ -1,8 +1,8 @@
 """24 accelerated hours of the plaza design's sensors: SEN66, sound at 32 kHz, radar, compiled as on a device.
 
-The whole chain from the bytes of the models to encoded frames runs on MicroPython under a small heap, in a time of its own
-(on_micropython/plaza_day.py); the link is not in it (see node_heap). It passes when nothing grows after the first hour,
-no sensor failed, and hardly a value is missing. The heap holds the models and shims too, which a chip does not have.
+The whole chain from the bytes of the models to encoded frames runs on MicroPython under a small heap, in a time of its
+own (on_micropython/plaza_day.py); the link is not in it (see node_heap). It passes when nothing grows after the
+first hour and hardly a value is missing. The heap holds the models and shims too, which a chip does not have.
 
 Short form: two hours.
 """
@@ -45,12 +45,14 @@ def run(short: bool) -> list[Row]:
         return [at_least(f"sensing_heap, hours at {HEAP_KB}k", 0, "h", hours, "MemoryError", form)]
     marks = [allocated for _, allocated in day["marks"]]
     beside = f"{marks[-1] / 1000:.0f} kB allocated at the end, {day['frames']} frames of {day['channels']} channels"
+    growth = max(marks[1:]) - marks[1]
+    apart = "sensors, models and shims, without the link"
     share = 100 * day["missing"] / (day["records"] * day["channels"])
     return [
         at_least(f"sensing_heap, hours at {HEAP_KB}k", hours, "h", hours, beside, form),
-        at_most("sensing_heap, growth after the first hour", max(marks[1:]) - marks[1], "byte", GROWTH_BYTES, form=form),
+        at_most("sensing_heap, growth after the first hour", growth, "byte", GROWTH_BYTES, form=form),
         at_most("sensing_heap, missing values", share, "%", 1, f"{day['faults']} sensor faults", form),
-        Row("sensing_heap, smallest heap that starts", high, "kB", beside="sensors, models and shims, without the link"),
+        Row("sensing_heap, smallest heap that starts", high, "kB", beside=apart),
     ]
 
 

@@ -197,7 +197,7 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
     place = ("--latitude", "47.7298", "--longitude", "10.3133", "--title", "Hofgarten")
     assert initialised("site", "add", "hofgarten", *place).returncode == 0
     done = initialised("node", "add", "kempten-01", "--site", "hofgarten")
-    assert done.stdout == f"added kempten-01 at Hofgarten; its files are in {tmp_path}/data/nodes/kempten-01\n"
+    assert done.stdout == f"added kempten-01 (plaza) at Hofgarten; its files are in {tmp_path}/data/nodes/kempten-01\n"
     assert json.loads(initialised("site", "list", "--json").stdout)[0]["node"] == "kempten-01"
     listed = json.loads(initialised("node", "list", "--json").stdout)
     assert [(row["node"], row["site"], row["state"], row["admission"]) for row in listed] == [

@@ -83,9 +83,11 @@ def test_demo_ends_by_itself_with_all_nodes_reporting_and_nothing_left(
     for row in rows:
         assert row["frames"] > 0
         assert row["lost"] == 0
-        assert row["values"]["temperature"]["unit"] == "Cel"
-        assert {"pm2_5", "laeq", "footfall_in"} <= set(row["values"])
         assert 0 < row["bytes_per_value"] < 10
+    plaza, street, gate = (set(row["values"]) for row in rows)
+    assert {"pm2_5", "co2", "laeq", "lafmin"} <= street == plaza - {"footfall_in", "footfall_out"}
+    assert gate == {"footfall_in", "footfall_out"} < plaza
+    assert rows[0]["values"]["temperature"]["unit"] == "Cel"
     assert [pid for pid in left if exists(pid)] == []
     assert list(temporary.iterdir()) == []
 

@@ -1,8 +1,8 @@
 """Hours of a design's sensors as fast as the processor allows: sampler, record, batch and every driver on its model.
 
-Time is this script's: it passes only while everybody waits. Argument: hours. In the current directory, node.json has the
-design's sensors and buses, virtual.json wires the models. Prints JSON: frames, records, missing and flagged values, and
-(hour, bytes allocated after a collection) at the end of every hour.
+Time is this script's: it passes only while everybody waits. Argument: hours. In the current directory, node.json has
+the design's sensors and buses, virtual.json wires the models. Prints JSON: frames, records, missing and flagged values,
+and (hour, bytes allocated after a collection) at the end of every hour.
 """
 
 import gc
