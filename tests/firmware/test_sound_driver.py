@@ -84,6 +84,23 @@ fails(open_microphone(dict(ROW, slot=1), Buses([])), "expected the microphone in
 """)  # fmt: skip
 
 
+def test_microphone_that_starts_anew_is_flagged_and_is_good_again(micropython, tmp_path):
+    passes(micropython, tmp_path, """
+async def main():
+    driver = open_microphone(ROW, Buses([]))
+    await driver.start()
+    for _ in range(3): values, flags = await second(driver)
+    assert flags == [0] * 3
+    BOARD._config = {"faults": {"microphone": "brown_out"}}
+    seen = []
+    for _ in range(4):
+        values, flags = await second(driver)
+        seen.append(flags[0])
+    assert seen[:2] in ([quality.FAULT] * 2, [0, quality.FAULT]) and seen[-1] == 0 and values[0], seen
+asyncio.run(main())
+""")  # fmt: skip
+
+
 def test_silent_bus_is_an_error_and_a_new_start_recovers(micropython, tmp_path):
     passes(micropython, tmp_path, """
 async def main():

@@ -21,6 +21,7 @@ MICROPHONES = {"ics43434": (-260, 290), "inmp441": (-260, 330)}
 CHUNK_BLOCKS = 4  # 20 ms in RAM
 DMA_MS = 120  # an erase of flash stops the chip for about 80 ms
 STRAP_CHUNK = 20  # after 400 ms every microphone has started (INMP441: 2**18 clocks)
+STILL_SECONDS = 2  # the one in which the line stood still, and the next: filters and F weighting remember it
 LEAST_BLOCKS = 100  # a second with less than half of it measured is missing
 
 
@@ -32,7 +33,8 @@ def open(row: dict, buses):
 class Microphone:
     """See `firmware.sensing.drivers` for the protocol.
 
-    The flag FAULT on a present second: samples were lost in it. OUT_OF_RANGE: overload, or within 6 dB of the
+    The flag FAULT on a present second: samples were lost in it, or the line stood still for 20 ms, as it does when a
+    microphone starts anew. OUT_OF_RANGE: overload, or within 6 dB of the
     microphone's own noise. `aggregate` makes what a record needs for LAeq and LN of 1/8-s levels.
     """
 
@@ -56,6 +58,7 @@ class Microphone:
         self._task: asyncio.Task | None = None
         self._error = ""
         self._settling = True
+        self._still = 0  # seconds that are flagged because the line stood still
         name = (model, EQUALISER_IDS[equaliser], self._rate_hz, sensitivity / 10)
         self.calibration = "%s, equaliser %d at %d Hz, %.1f dBFS at 94 dB" % name
 
@@ -71,7 +74,7 @@ class Microphone:
             self._i2s.deinit()
         self._i2s = self._buses.i2s(self._row, self._rate_hz, 8 * self._rate_hz * DMA_MS // 1000)
         self.meter.restart()
-        self._error, self._settling = "", True
+        self._error, self._settling, self._still = "", True, 0
         self._task = asyncio.create_task(self._pump(self._i2s))
 
     async def read(self, values: list, flags: list, at: int) -> None:
@@ -90,7 +93,8 @@ class Microphone:
         if meter.blocks < LEAST_BLOCKS:
             return self._flag(flags, at, quality.FAULT)
         values[at], values[at + 1], values[at + 2] = meter.laeq, meter.lafmax, meter.lafmin
-        self._flag(flags, at, meter.flags)
+        self._flag(flags, at, meter.flags | (quality.FAULT if self._still else 0))
+        self._still = max(0, self._still - 1)
 
     def _flag(self, flags: list, at: int, bits: int) -> None:
         for i in range(at, at + 3):
@@ -105,6 +109,8 @@ class Microphone:
                 chunks += 1
                 if chunks == STRAP_CHUNK:
                     self._check_strap()
+                if not self._moves(self._slot):
+                    self._still = STILL_SECONDS
                 self.meter.feed(self._buf, ticks_ms())
         except OSError as error:
             self._error = "expected samples on the I2S bus, got %s" % error
