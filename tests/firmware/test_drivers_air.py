@@ -216,7 +216,11 @@ for status, bad in ((0, ()), (1 << 9, ("co2",)), (1 << 11, ("pm1", "pm2_5", "pm4
     assert tuple(sorted(n for n in flags if flags[n])) == tuple(sorted(bad)), flags
 unknown = struct.pack(">4H4hH", 43, 46, 46, 46, 5726, 4898, 980, 10, 0xFFFF)
 bus = TableI2C({0x0202: READY, 0x0300: crc_words(unknown), 0xD210: crc_words(bytes(4))})
-driver = opened("sen66", bus)
+driver = opened("sen66", bus, altitude_m=690)
+asyncio.run(driver.start())
+read(driver, 3)
+assert bus.commands == [(0x6B, 0x0104), (0x6B, 0x6736), (0x6B, 0x0021)], bus.commands
+assert driver.calibration == "altitude 690 m"
 driver._reads = 99
 values, flags = read(driver)
 assert values["co2"] is None and flags["co2"] == quality.FAULT

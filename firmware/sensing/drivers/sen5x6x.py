@@ -42,7 +42,7 @@ class Sen:
             self._words.command(STOP)
             self._waits = self._stop_reads
         except OSError:
-            self._words.command(START)  # an idle sensor may refuse the stop; a missing one refuses the start as well
+            self.begin(self._words)  # an idle sensor may refuse the stop; a missing one refuses the start as well
             self._waits = 0
         self._reads = self._stale = 0
         self._repeats.restart()
@@ -65,10 +65,14 @@ class Sen:
         if stuck:
             blank(values, flags, at, len(self._table))
 
+    def begin(self, words: Words) -> None:
+        """Begin to measure, from idle: the place to set what can be set only there."""
+        words.command(START)
+
     def _wait(self, flags: list, at: int) -> None:
         self._waits -= 1
         if not self._waits:
-            self._words.command(START)
+            self.begin(self._words)
         for i in range(len(self._table)):
             flags[at + i] |= quality.WARM_UP
 

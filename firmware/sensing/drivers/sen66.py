@@ -1,14 +1,15 @@
 """Sensirion SEN66: as SEN55, and CO2, I2C 0x6B at 100 kHz at most. See `sen5x6x`. Model only: no captured answers.
 
 Source: PyPI sensirion-i2c-sen66 1.3.1, docs.rs sen66-interface 1.1.0 and sen6x-driver 0.0.4 (commands, order of words,
-unknown codes); the stop takes 1000 ms in one, 1400 ms in the other. CO2 is unknown for the first 5 to 6 s. The fan is
-cleaned only in idle, so no reading falls into a cleaning.
+unknown codes, 6736 altitude); the stop takes 1000 ms in one, 1400 ms in the other. CO2 is given for the air pressure of
+sea level unless the sensor is told its altitude (which the channels record's calibration then says): 8 % at 700 m. It
+is unknown for the first 5 to 6 s. The fan is cleaned only in idle, so no reading falls into a cleaning.
 """
 
 from firmware.sensing.drivers.sen5x6x import Sen
 from firmware.wire import quality
 
-ADDRESS, READ_VALUES = 0x6B, 0x0300
+ADDRESS, READ_VALUES, ALTITUDE = 0x6B, 0x0300, 0x6736
 STOP_READS = 3  # at least two seconds
 # input: (quantity, raw counts a unit, signed)
 _WORDS = (
@@ -36,8 +37,8 @@ _STATUS = (
 
 
 def open(row: dict, buses):
-    """The driver for `{"driver": "sen66", "bus": N}`."""
-    return Sen66(buses.i2c(row["bus"]))
+    """The driver for `{"driver": "sen66", "bus": N}`; optional "altitude_m"."""
+    return Sen66(buses.i2c(row["bus"]), row.get("altitude_m"))
 
 
 class Sen66(Sen):
@@ -56,5 +57,13 @@ class Sen66(Sen):
         ("voc_index", 6),
     )
 
-    def __init__(self, i2c) -> None:
+    def __init__(self, i2c, altitude_m: int | None = None) -> None:
         super().__init__(i2c, ADDRESS, _WORDS, READ_VALUES, _STATUS, STOP_READS)
+        self._altitude_m = altitude_m
+        self.calibration = "" if altitude_m is None else "altitude %d m" % altitude_m
+
+    def begin(self, words) -> None:
+        """Set the altitude, which is forgotten without power, and begin to measure."""
+        if self._altitude_m is not None:
+            words.write(ALTITUDE, self._altitude_m)
+        super().begin(words)
