@@ -23,7 +23,7 @@ from tests.conftest import find_micropython
 from tests.fleet.fleet import Fleet, change_json
 
 TIMING = Timing(record_s=1, frame_s=5, frame_records=30, resend_s=10)
-HEAP_KB, GOAL_KB, STEP_KB, LEAST_KB = 224, 166, 4, 120
+HEAP_KB, GOAL_KB, STEP_KB, LEAST_KB, MOST_KB = 224, 166, 4, 120, 320
 SINKING_BYTES = 1024
 SENSORS = (
     {"name": "air", "driver": "sen55", "bus": 0},
@@ -56,7 +56,7 @@ def run(short: bool) -> list[Row]:
     form = f"{seconds} s"
     with tempfile.TemporaryDirectory() as folder, _fleet(Path(folder)) as fleet:
         long = _observe(fleet, HEAP_KB, seconds)
-        low, high = LEAST_KB, HEAP_KB
+        low, high = LEAST_KB, MOST_KB
         while high - low > STEP_KB:
             middle = (low + high) // 2 // STEP_KB * STEP_KB
             low, high = (low, middle) if _observe(fleet, middle, each).passed else (middle, high)
