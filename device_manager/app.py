@@ -21,9 +21,10 @@ from typing import IO
 from device_manager import settings as settings_file
 from device_manager.adapters import broker_check, mosquitto
 from device_manager.adapters.broker_check import Finding
-from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker, SystemClock
+from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
 from device_manager.adapters.broker_process import port_problem
 from device_manager.adapters.broker_supervisor import Supervisor
+from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.iotcore_broker import Iotcore

@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from device_manager import overview
+from device_manager.adapters.clock import SystemClock
+from device_manager.adapters.store_audit import SqlAudit
+from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_register import SqlRegister
+from device_manager.audit import Audit
 from device_manager.errors import UsageError
 from device_manager.ports import Site
 from device_manager.registry import Registry, Scope
@@ -38,6 +42,8 @@ class Fleet:
     settings: Settings
     registry: Registry
     reader: SqlReader
+    operations: Operations
+    audit: Audit
 
     @cached_property
     def readings(self) -> "Readings":
@@ -114,4 +120,6 @@ def open_fleet(settings: Settings) -> Iterator[Fleet]:
         stack.callback(reader.close)
         register = SqlRegister(settings.database, reader)
         stack.callback(register.close)
-        yield Fleet(settings, Registry(register), reader)
+        operations = Operations(settings.database)
+        stack.callback(operations.close)
+        yield Fleet(settings, Registry(register), reader, operations, Audit(SqlAudit(operations), SystemClock()))

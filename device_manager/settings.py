@@ -43,6 +43,16 @@ host = "{broker.host}"
 port = {broker.port}
 # Name in the broker's certificate, which every node checks. Nodes carry it: change it only with new nodes.
 server_name = "{broker.server_name}"
+
+[web]
+# The dashboard, for people of the fleet.
+host = "{web.host}"
+port = {web.port}
+
+[twin]
+# The open interfaces: SensorThings API, exports, public page.
+host = "{twin.host}"
+port = {twin.port}
 """
 
 
@@ -73,6 +83,18 @@ class BrokerSettings:
 
 
 @dataclass(frozen=True)
+class Listening:
+    """Where a service of the manager listens for HTTP; 127.0.0.1 is this machine only."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+WEB = Listening(port=8080)
+TWIN = Listening(port=8081)
+
+
+@dataclass(frozen=True)
 class Timing:
     """How often a node measures and sends: a record each `record_s`, a frame at `frame_s` or `frame_records`."""
 
@@ -89,6 +111,8 @@ class Settings:
     directory: Path
     name: str = "citynode"
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    web: Listening = WEB
+    twin: Listening = TWIN
 
     @property
     def file(self) -> Path:
@@ -154,7 +178,7 @@ def save(settings: Settings) -> None:
     """Write `settings.toml` with its explanations; the directory must exist."""
     # A JSON string without ASCII escapes is a TOML basic string.
     name = json.dumps(settings.name, ensure_ascii=False)
-    text = _TEMPLATE.format(version=VERSION, name=name, broker=settings.broker)
+    text = _TEMPLATE.format(version=VERSION, name=name, broker=settings.broker, web=settings.web, twin=settings.twin)
     temporary = settings.file.with_suffix(".tmp")
     temporary.write_text(text, "utf-8")
     temporary.replace(settings.file)
@@ -166,10 +190,8 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
     if version != VERSION or isinstance(version, bool):
         todo = "use the citynode release that wrote it, or a newer one"
         raise SetupError(expected=f"version = {VERSION} in {where}", got=f"version = {version!r}", todo=todo)
-    broker = document.pop("broker", {})
-    if not isinstance(broker, dict):
-        raise SetupError(expected=f"a table [broker] in {where}", got=repr(broker), todo="mend the file")
-    defaults = BrokerSettings()
+    tables = {name: _table(document, name, where) for name in ("broker", "web", "twin")}
+    broker, defaults = tables["broker"], BrokerSettings()
     settings = Settings(
         directory,
         _take(document, "name", "citynode", where),
@@ -179,11 +201,28 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
             _take(broker, "broker.port", defaults.port, where),
             _take(broker, "broker.server_name", defaults.server_name, where),
         ),
+        _listening(tables["web"], "web", WEB, where),
+        _listening(tables["twin"], "twin", TWIN, where),
     )
-    for key in [*document, *(f"broker.{key}" for key in broker)]:
+    for key in [*document, *(f"{name}.{key}" for name, table in tables.items() for key in table)]:
         raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
     check(settings.broker, where)
     return settings
+
+
+def _table(document: dict[str, object], name: str, where: Path) -> dict[str, object]:
+    found = document.pop(name, {})
+    if not isinstance(found, dict):
+        raise SetupError(expected=f"a table [{name}] in {where}", got=repr(found), todo="mend the file")
+    return found
+
+
+def _listening(table: dict[str, object], name: str, default: Listening, where: Path) -> Listening:
+    host = _take(table, f"{name}.host", default.host, where)
+    port = _take(table, f"{name}.port", default.port, where)
+    if not 1 <= port <= 65535:
+        _refuse(where, f"{name}.port", "1 to 65535", port)
+    return Listening(host, port)
 
 
 def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _Value:

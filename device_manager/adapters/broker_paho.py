@@ -23,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from device_manager.adapters.clock import SystemClock
 from device_manager.errors import BrokerError
 from device_manager.ports import Clock, Incoming
 from firmware.wire import topics
@@ -77,14 +78,6 @@ class _NamedContext(ssl.SSLContext):
         return super().wrap_socket(
             sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, self.server_name, session
         )
-
-
-class SystemClock:
-    """The `Clock` port."""
-
-    def now_ms(self) -> int:
-        """Return Unix time in milliseconds."""
-        return time.time_ns() // 1_000_000
 
 
 class PahoBroker:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from device_manager.errors import UsageError
 from device_manager.orders.spool import EXPIRED, WAITING, Order, Spool
-from device_manager.registry.service import Scope
+from device_manager.scopes import Scope
 from firmware.wire import WireError, orders
 
 EXPIRES_S = 3600

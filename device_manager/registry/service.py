@@ -4,10 +4,11 @@ A node's id is for ever and is never given twice; a site's name too. Every chang
 """
 
 import re
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from device_manager.errors import UsageError
 from device_manager.ports import Node, NodeView, Site
+from device_manager.scopes import Scope
 from firmware.wire import topics
 
 ACCEPTED = "accepted"
@@ -15,12 +16,6 @@ PENDING = "pending"
 REJECTED = "rejected"
 DECOMMISSIONED = "decommissioned"
 _SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
-
-class Scope(NamedTuple):
-    """Who is acting; `actor` names the person or program for the record."""
-
-    actor: str
 
 
 class RegisterStore(Protocol):

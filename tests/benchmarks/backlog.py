@@ -25,8 +25,9 @@ from device_manager.fleet import local, open_fleet
 from device_manager.settings import Timing
 from tests.benchmarks.row import Row, at_most
 from tests.fleet.filling import DAY_FRAMES, channels, fill, frames
-from tests.fleet.fleet import Fleet, wait_for
+from tests.fleet.fleet import Fleet
 from tests.fleet.swarm import Swarm
+from tests.waiting import wait_for
 
 WEEK_NODES, WEEK_DAYS, SHORT_WEEK_NODES, SHORT_WEEK_DAYS = 4, 7.0, 2, 1.0
 CITY_NODES, CITY_DAYS, SHORT_CITY_DAYS = 200, 7.0, 0.5

@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker, SystemClock
+from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker
+from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_sql import SqlStore
 from device_manager.ingest.commit import Committer

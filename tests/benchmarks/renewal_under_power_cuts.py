@@ -15,8 +15,9 @@ from device_manager.fleet import local
 from device_manager.orders.spool import DONE
 from device_manager.settings import Timing
 from tests.benchmarks.row import Row, at_most
-from tests.fleet.fleet import Fleet, wait_for
+from tests.fleet.fleet import Fleet
 from tests.fleet.ordering import make_cheap, settled
+from tests.waiting import wait_for
 
 NODES, SHORT_NODES = 20, 4
 WITHIN_S = 60

@@ -13,8 +13,9 @@ from device_manager import app
 from device_manager.fleet import local
 from device_manager.settings import Timing
 from tests.benchmarks.row import Row, at_most
-from tests.fleet.fleet import Fleet, wait_for
+from tests.fleet.fleet import Fleet
 from tests.fleet.ordering import make_cheap, reports
+from tests.waiting import wait_for
 
 NODES, SHORT_NODES = 8, 3
 LIMIT_S = 5.0

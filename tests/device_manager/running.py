@@ -1,7 +1,5 @@
 """Helpers to watch processes."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 
@@ -12,11 +10,3 @@ def exists(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 8.0) -> None:
-    """Wait until `condition` is true; AssertionError after `timeout_s`."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)

@@ -20,7 +20,8 @@ from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities import Authority
 from device_manager.settings import BrokerSettings, Settings
-from tests.device_manager.running import exists, wait_for
+from tests.device_manager.running import exists
+from tests.waiting import wait_for
 
 needs_mosquitto = pytest.mark.skipif(mosquitto.find() is None, reason="mosquitto is not installed")
 KINDS = [pytest.param(Mosquitto, marks=needs_mosquitto), Iotcore]

@@ -36,7 +36,7 @@ def environment(**more: str) -> dict[str, str]:
 def citynode(tmp_path: Path) -> Citynode:
     """Run citynode with its data in tmp_path/data."""
 
-    def run(*arguments: str, timeout_s: float = 30, **more: str) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str, timeout_s: float = 120, **more: str) -> "subprocess.CompletedProcess[str]":
         variables = environment(CITYNODE_DATA=str(tmp_path / "data"), **more)
         return subprocess.run(
             [*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout_s, env=variables, cwd=tmp_path
@@ -286,7 +286,7 @@ class Serving:
         with self.log.open("w") as out:
             self.process = subprocess.Popen([*COMMAND, "serve", "--data", str(data)], stderr=out, env=environment())
 
-    def wait_for(self, text: str, timeout_s: float = 15) -> None:
+    def wait_for(self, text: str, timeout_s: float = 60) -> None:
         deadline_s = time.monotonic() + timeout_s
         while text not in self.log.read_text():
             assert time.monotonic() < deadline_s, self.log.read_text()

@@ -16,7 +16,8 @@ import pytest
 
 from device_manager.demo.places import PLACES, choose
 from device_manager.registry.service import _SITE_NAME
-from tests.device_manager.running import exists, wait_for
+from tests.device_manager.running import exists
+from tests.waiting import wait_for
 
 COMMAND = [sys.executable, "-m", "device_manager.cli", "demo"]
 FAST = ["--nodes", "3", "--record-seconds", "1", "--frame-seconds", "3"]
@@ -73,9 +74,9 @@ def test_demo_ends_by_itself_with_all_nodes_reporting_and_nothing_left(
     start: Callable[..., "subprocess.Popen[str]"], temporary: Path
 ) -> None:
     process = start(*FAST, "--seconds", "10", "--json")
-    wait_for(lambda: len(descendants(process.pid)) == 4, 10)  # broker and three nodes
+    wait_for(lambda: len(descendants(process.pid)) == 4)  # broker and three nodes
     left = descendants(process.pid)
-    output, errors = process.communicate(timeout=40)
+    output, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
     assert errors == ""
     rows = json.loads(output)
@@ -98,10 +99,10 @@ def test_demo_ended_by_a_signal_leaves_nothing(
     start: Callable[..., "subprocess.Popen[str]"], temporary: Path, number: int
 ) -> None:
     process = start(*FAST)
-    wait_for(lambda: len(descendants(process.pid)) == 4, 10)
+    wait_for(lambda: len(descendants(process.pid)) == 4)
     left = descendants(process.pid)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=90)
     assert process.returncode == 0
     assert errors.splitlines()[-1] == "ended; no process is left"
     assert "records of 1 s and frames of 3 s here; nodes in the field take 60 s and 300 s" in errors
@@ -112,7 +113,7 @@ def test_demo_ended_by_a_signal_leaves_nothing(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
 def test_demo_killed_leaves_no_process(start: Callable[..., "subprocess.Popen[str]"]) -> None:
     process = start(*FAST)
-    wait_for(lambda: len(descendants(process.pid)) == 4, 10)
+    wait_for(lambda: len(descendants(process.pid)) == 4)
     left = descendants(process.pid)
     process.kill()
     process.wait()
@@ -124,7 +125,7 @@ def test_demo_on_iotcore_reports_and_says_that_nobody_is_checked(
     start: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     process = start(*FAST, "--seconds", "9", "--broker", "iotcore", "--keep", str(tmp_path / "kept"))
-    output, errors = process.communicate(timeout=40)
+    output, errors = process.communicate(timeout=90)
     assert "iotcore checks nobody, so it listens on 127.0.0.1 only" in errors
     assert "kempten-03 at Hofgarten reports" in errors
     assert output.splitlines()[0].startswith("site\tnode\tstate\tPM2.5 µg/m³")
@@ -163,7 +164,7 @@ def on_terminal(command: list[str], columns: int, variables: dict[str, str]) -> 
 
 def test_number_of_nodes_beyond_the_limit_is_one_line(start: Callable[..., "subprocess.Popen[str]"]) -> None:
     process = start("--nodes", "100000")
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=90)
     assert errors == "citynode: expected 1 to 200 nodes, got 100000; name another number with --nodes\n"
     assert process.returncode == 2
 

@@ -6,14 +6,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker, SystemClock
+from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
+from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.errors import BrokerError
 from device_manager.ingest.commit import Committer
@@ -24,6 +25,7 @@ from firmware.wire import messages, topics
 from tests.fakes.broker import FailingStore
 from tests.fakes.speaker import Speaker
 from tests.fakes.stores import Bench
+from tests.waiting import wait_for
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
@@ -72,7 +74,7 @@ class Node:
 
     def send(self, *sent: Incoming, retain: bool = False) -> None:
         for message in sent:
-            self._client.publish(message.topic, message.payload, 1, retain).wait_for_publish(10)
+            self._client.publish(message.topic, message.payload, 1, retain).wait_for_publish(60)
 
     def marks(self) -> list[int]:
         return [messages.decode("watermark", payload)["next"] for payload in self.down]
@@ -80,13 +82,6 @@ class Node:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 10) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"it did not happen within {timeout_s} s"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -137,7 +132,7 @@ def test_old_token_after_a_reconnect_acknowledges_nothing(mosquitto: Mosquitto, 
     mosquitto.stop()
     wait_for(lambda: not broker.connected)
     mosquitto.start()
-    wait_for(lambda: len(got) == 2, 20)
+    wait_for(lambda: len(got) == 2)
     broker.acknowledge([got[0].token])
     broker.stop()
     again: list[Incoming] = []
@@ -203,10 +198,10 @@ def test_killed_broker_and_failing_store_lose_and_repeat_nothing(
     mosquitto.stop(signal.SIGKILL)
     mosquitto.start()
     store.failing = False
-    wait_for(lambda: node._client.is_connected(), 20)
+    wait_for(lambda: node._client.is_connected())
     node.send(*sent[60:])
     node.send(*sent)  # as a node does whose watermark did not move
-    wait_for(lambda: node.marks()[-1:] == [101], 20)
+    wait_for(lambda: node.marks()[-1:] == [101])
     service.stop()
     assert [r.payload for r in bench.reader.records()] == [m.payload for m in sent]
     node.close()

@@ -1,14 +1,13 @@
 """The ingest loop between a broker and a store, both of which may fail."""
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cbor2
 import pytest
 
-from device_manager.adapters.broker_paho import SystemClock
+from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.ingest import admit as a
 from device_manager.ingest import service as service_module
@@ -21,6 +20,7 @@ from firmware.wire import messages
 from tests.fakes.broker import FailingStore, FakeBroker
 from tests.fakes.speaker import NOW_MS, START_S, Speaker
 from tests.fakes.stores import Bench
+from tests.waiting import wait_for
 
 
 class Bed:
@@ -49,13 +49,6 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
     if not bed.broker.stopped:
         bed.service.stop()
     bed.bench.close()
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen within 5 s"
-        time.sleep(0.005)
 
 
 def test_messages_are_committed_then_acknowledged_and_answered(bed: Bed) -> None:

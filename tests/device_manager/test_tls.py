@@ -19,7 +19,7 @@ from device_manager.identities import Authority, Identity, certificates
 from device_manager.identities.certificates import DAY_S
 from device_manager.settings import BrokerSettings, Settings
 from tests.conftest import Run
-from tests.device_manager.running import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(find() is None, reason="mosquitto is not installed")
 NOW_S = time.time()

@@ -9,8 +9,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +16,11 @@ import paho.mqtt.client as mqtt
 
 from firmware.wire import messages, records, topics
 from tests.conftest import find_micropython, micropython_path
+from tests.waiting import wait_for
 
 ON_NODE = Path(__file__).parent / "on_node"
 NODE = "kempten-01"
 LOG = 0x80000007
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 15, what: Callable[[], object] = str) -> None:
-    """Wait until `condition()` is true; AssertionError with `what()` when that takes too long."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"expected it within {seconds} s, got {what()}"
-        time.sleep(0.02)
 
 
 class Broker:
@@ -169,7 +160,7 @@ class Node:
         """The newest line about the state of link and outbox."""
         return next((line for line in reversed(self.lines) if "state" in line), {})
 
-    def wait(self, seconds: float = 15, **wanted: Any) -> dict[str, Any]:
+    def wait(self, seconds: float = 60, **wanted: Any) -> dict[str, Any]:
         """Wait until a line has all of `wanted`; return it."""
 
         def found() -> dict[str, Any] | None:
@@ -180,11 +171,11 @@ class Node:
         assert line is not None
         return line
 
-    def error(self, part: str, seconds: float = 15) -> None:
+    def error(self, part: str, seconds: float = 60) -> None:
         """Wait until an error text has `part`."""
         wait_for(lambda: any(part in line.get("error", "") for line in list(self.lines)), seconds, self._seen)
 
-    def finish(self, seconds: float = 30) -> None:
+    def finish(self, seconds: float = 60) -> None:
         """Wait for its end; it must not have printed anything but JSON."""
         assert self._process.wait(seconds) == 0, self.noise
         self._reader.join()

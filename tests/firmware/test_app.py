@@ -12,6 +12,7 @@ import pytest
 
 from firmware.wire import frame, messages, topics
 from tests.conftest import find_micropython, micropython_path
+from tests.waiting import wait_for
 
 NODE = "test-01"
 HEAP = "280k"
@@ -99,13 +100,6 @@ def listen(port: int, got: list) -> mqtt.Client:
             time.sleep(0.1)
     client.loop_start()
     return client
-
-
-def wait_for(condition, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"expected it within {seconds} s"
-        time.sleep(0.1)
 
 
 def test_app_without_broker_keeps_frames_that_stock_cbor_reads(micropython, node):

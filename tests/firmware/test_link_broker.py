@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from firmware.wire import frame, messages
-from tests.firmware.link_rig import CONNACK, LOG, NODE, SUBACK, BadBroker, Broker, Manager, Node, wait_for
+from tests.firmware.link_rig import CONNACK, LOG, NODE, SUBACK, BadBroker, Broker, Manager, Node
+from tests.waiting import wait_for
 
 StartNode = Callable[..., Node]
 SHORT = {"OPEN_MS": 400, "ANSWER_MS": 400, "WRITE_MS": 400}

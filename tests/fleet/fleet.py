@@ -18,7 +18,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from firmware.wire import records
 from tests.conftest import find_micropython
 from tests.firmware.on_node.nor_flash import NorFlash
 from tests.fleet.proxy import Proxies
+from tests.waiting import wait_for
 
 SERVE = [sys.executable, "-c", "from device_manager.cli import main; main()", "serve", "--data"]
 RARELY = Timing(record_s=3600, frame_s=3600)  # a node that only delivers what it has
@@ -232,14 +232,6 @@ def change_json(path: Path, **changes: object) -> None:
     working = path.with_suffix(".new")
     working.write_text(json.dumps(changed), "utf-8")
     working.replace(path)
-
-
-def wait_for(true: Callable[[], bool], timeout_s: float, every_s: float = 0.5) -> None:
-    """Wait until a condition holds; AssertionError after `timeout_s`."""
-    until = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < until, f"expected it within {timeout_s:.0f} s"
-        time.sleep(every_s)
 
 
 def compare(fleet: Fleet) -> dict[str, int]:

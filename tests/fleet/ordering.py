@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from device_manager.orders.spool import WAITING, Order, Spool
-from tests.fleet.fleet import Fleet, change_json, read_json, wait_for
+from tests.fleet.fleet import Fleet, change_json, read_json
+from tests.waiting import wait_for
 
 GATE = {"name": "gate", "driver": "pulse_counter", "in_pin": 4, "out_pin": 5}
 

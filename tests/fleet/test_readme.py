@@ -13,7 +13,7 @@ import pytest
 
 from hardware.catalog import quantities
 from tests.conftest import ROOT
-from tests.fleet.fleet import wait_for
+from tests.waiting import wait_for
 
 README = (ROOT / "README.md").read_text("utf-8")
 

@@ -13,7 +13,8 @@ from device_manager.overview import shadow_of
 from device_manager.settings import Timing
 from device_manager.shadow import Shadow
 from tests.fleet.filling import fill
-from tests.fleet.fleet import Fleet, wait_for
+from tests.fleet.fleet import Fleet
+from tests.waiting import wait_for
 
 FLASH_BYTES = 6 * 4096  # holds some 150 frames
 ROUND_FRAMES = 100
@@ -30,7 +31,7 @@ def deliver(fleet: Fleet) -> int:
     node.kill()
     head = fill(node.directory / "outbox.flash", FLASH_BYTES, ROUND_FRAMES, int(time.time()), 7)
     node.start()
-    wait_for(lambda: fleet.committed()["node-00"] >= head, 30)
+    wait_for(lambda: fleet.committed()["node-00"] >= head, 90)
     return head
 
 
@@ -54,7 +55,7 @@ def test_restore_of_an_older_database_names_what_is_gone_and_gets_back_what_is_h
         shutil.copy(backup, fleet.settings.database)
         fleet.start_manager()
         wait_for(lambda: fleet.committed()["node-00"] >= head, 120)
-        wait_for(lambda: shadow(fleet).lost_by_restore > 0, 20)
+        wait_for(lambda: shadow(fleet).lost_by_restore > 0, 90)
         found = shadow(fleet)
     stored = [seq for (_, seq), _ in fleet.stored()]
     missing = sorted(set(range(head)) - set(stored))

@@ -24,8 +24,9 @@ from device_manager.orders.spool import DONE, REFUSED
 from device_manager.settings import Timing
 from firmware.wire import messages, orders, topics
 from tests.fakes.signing import Signing
-from tests.fleet.fleet import Fleet, read_json, wait_for
+from tests.fleet.fleet import Fleet, read_json
 from tests.fleet.ordering import make_cheap, order_of, reports, settled
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.skipif(find() is None, reason="mosquitto is not installed"), pytest.mark.slow]
 QUICK = Timing(record_s=1, frame_s=2)

@@ -20,8 +20,8 @@ from provisioning import runner
 from provisioning.label import scan
 from provisioning.plan import STEPS
 from tests.conftest import ROOT
-from tests.device_manager.running import wait_for
 from tests.provisioning.bench import SECRET, admissions, make_bench, make_settings, order, workshop
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,63 @@
+"""`operations.db`: what running a fleet leaves behind, rollouts, alerts, people, the audit log, beside `citynode.db`.
+
+A database of its own, because ingest must be the only frequent writer of `citynode.db`: whenever somebody else writes
+there, ingest forgets what it remembers. Writes here are small and rare, by any process, each one durable.
+
+Each room keeps its tables in its own `store_<room>.py`, on this module's `metadata`, in SQLAlchemy Core that any
+database understands:
+
+    operations = Operations(settings.database)
+    operations.ensure(audit_entry)              # makes the table where it is missing
+    with operations.begin() as connection: ...
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, MetaData, Table
+from sqlalchemy.pool import NullPool, QueuePool
+
+from device_manager.adapters.store_engine import new_engine, translated
+
+metadata = MetaData()
+
+
+def path_beside(database: Path) -> Path:
+    """Return where the operations tables of a database lie."""
+    return database.with_name("operations.db")
+
+
+class Operations:
+    """Opens `operations.db`; a missing file is made (0600). Any number of processes and threads may hold one."""
+
+    def __init__(self, database: Path) -> None:
+        """Open or make the file beside `database`; StoreError when it cannot be used."""
+        self._path = path_beside(database)
+        with translated(self._path):
+            if not self._path.exists():
+                self._path.touch(mode=0o600)
+            self._reader: Engine = new_engine(self._path, "rw", "BEGIN", QueuePool)
+            self._writer: Engine = new_engine(self._path, "rw", "BEGIN IMMEDIATE", NullPool)
+
+    def ensure(self, *tables: Table) -> None:
+        """Make those of the tables that are not there yet."""
+        with self.begin() as connection:
+            metadata.create_all(connection, tables=tables, checkfirst=True)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Open a step of changes: durable after the block, undone when it raises."""
+        with translated(self._path), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open one view for many reads."""
+        with translated(self._path), self._reader.connect() as connection:
+            yield connection
