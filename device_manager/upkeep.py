@@ -16,8 +16,12 @@ from pathlib import Path
 
 from cryptography import x509
 
+from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.mosquitto import Mosquitto
+from device_manager.adapters.store_audit import SqlAudit
+from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
+from device_manager.audit import Audit
 from device_manager.errors import CitynodeError
 from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
@@ -41,7 +45,8 @@ log = logging.getLogger("citynode.upkeep")
 def open_orders(settings: Settings) -> Orders:
     """Return the service that makes orders."""
     keys = OrderKeys(settings.identities)
-    return Orders(Spool(settings.orders), keys, Authority.open(settings.identities))
+    audit = Audit(SqlAudit(Operations(settings.database)), SystemClock())
+    return Orders(Spool(settings.orders), keys, Authority.open(settings.identities), audit)
 
 
 class Upkeep:

@@ -19,7 +19,8 @@ from firmware.hal.flash import Flash
 from firmware.hal.rtc import Rtc
 from firmware.hal.wifi import Wifi
 from firmware.health import note
-from firmware.health.commands import Commands
+from firmware.health.commands import Commands, Maintenance
+from firmware.health.log import Log, describe_sensors
 from firmware.health.report import Health
 from firmware.health.supervisor import Supervisor
 from firmware.link import Link
@@ -29,7 +30,7 @@ from firmware.sensing.drivers import open_driver
 from firmware.sensing.record import Record
 from firmware.sensing.sampler import Sampler
 from firmware.sensing.sensor import Sensor
-from firmware.wire import const, messages
+from firmware.wire import const, messages, quality
 from firmware.wire.batch import Batch, capacity_for
 from firmware.wire.quantities import QUANTITIES
 
@@ -54,6 +55,8 @@ class Node:
         self._rtc = Rtc(system.rtc_memory())
         before = note.Note(self._rtc.note)
         self._clock = Clock()
+        self._log = Log(self._clock)
+        self._maintenance = Maintenance(self._clock)
         self._clock.guessed = before.guessed
         self._confirmed = False  # the manager has told the time
         self._raise_floor(before.last_time)
@@ -88,8 +91,14 @@ class Node:
             self._supervisor.lateness,
         )
         self._make_sampler(self._open_sensors())
-        actions = {"health": self._report_now, "identify": self._identify, "reboot": self._reboot}
-        self._commands = Commands(self._clock, actions)
+        actions = {
+            "health": self._report_now,
+            "identify": self._identify,
+            "maintenance": self._maintenance.set,
+            "reboot": self._reboot,
+        }
+        looks = {"log": self._log.lines, "self-test": self._look_at_sensors}
+        self._commands = Commands(self._clock, actions, looks)
 
     def _raise_floor(self, last_good_s: int) -> None:
         """No time is believed that lies before what is certain; see hal.clock."""
@@ -242,12 +251,13 @@ class Node:
         while True:
             await asyncio.sleep_ms(self._clock.ms_to_next_second() + _IDLE_MS)
             self._outbox.idle()
+            self._sampler.marks = quality.MAINTENANCE if self._maintenance.on else 0
             if self._batch.count != saved:
                 saved = self._batch.count
                 self.remember("")
             if self._link.last_error != told:
                 told = self._link.last_error
-                print("citynode:", told)
+                self._log.say(told)
             now_s = self._clock.unix_s() or 0
             if self._confirmed and now_s - kept_s > _NVS_TIME_S:
                 kept_s = now_s
@@ -270,7 +280,7 @@ class Node:
                 watchdog.feed()
             if late and not self._silent:
                 self._silent = 1
-                print("citynode: no sign of life from", late)
+                self._log.say("no sign of life from " + late)
                 self.remember("watchdog: no sign of life from " + late)
             await asyncio.sleep_ms(_WATCH_MS)
 
@@ -283,6 +293,9 @@ class Node:
         self._sampler.flush()
         self.remember(reason)
         system.reset()
+
+    def _look_at_sensors(self, _: dict) -> list:
+        return describe_sensors(self._health.sensors, self._sampler.values, self._sampler.flags)
 
     def _identify(self, _: dict) -> str:
         if self._settings["led_pin"] < 0:
@@ -302,7 +315,7 @@ class Node:
             else:
                 fault = any(sensor.failing for sensor in self._health.sensors)
                 link = self._link
-                code = led.code(self._wifi.connected(), link.connected, link.committed, fault, False)
+                code = led.code(self._wifi.connected(), link.connected, link.committed, fault, self._maintenance.on)
                 lit = led.is_lit(code, self._clock.ticks_ms())
             pin.value(1 if lit else 0)
             await asyncio.sleep_ms(led.STEP_MS)

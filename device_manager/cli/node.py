@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from device_manager.cli.command import command
 from device_manager.cli.output import Data, Json, age, print_json, print_rows, say, text
 
 if TYPE_CHECKING:
     from device_manager.overview import Summary
 
 app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True, rich_markup_mode=None)
+app.command("command")(command)
 _COLUMNS = (
     *("node", "site", "state", "seen", "buffered", "lost", "gaps", "rejected", "alerts", "frames", "B/value"),
     "firmware",

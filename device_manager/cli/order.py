@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from getpass import getpass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,6 +63,24 @@ def broker(
     """
     brokers = [{"host": host, "port": port, "server_name": server_name}]
     _change(node, f"broker {host}:{port}", {"brokers": brokers}, within_seconds, data)
+
+
+@app.command()
+def deny(
+    node: Node,
+    certificate: Annotated[list[Path], typer.Option(help="Certificate (PEM or DER) that no broker may show any more.")],
+    within_seconds: Within = 180,
+    data: Data = None,
+) -> None:
+    """Have a node refuse brokers that show one of these certificates; replaces the list that it has.
+
+    For a broker whose key was stolen: nodes have no list of revoked certificates.
+    """
+    from device_manager.identities.certificates import fingerprint
+
+    sums = [fingerprint(path) for path in certificate]
+    what = f"deny {', '.join(found.hex()[:16] for found in sums)}"
+    _change(node, what, {"denied": sums}, within_seconds, data)
 
 
 @app.command()

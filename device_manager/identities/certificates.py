@@ -7,11 +7,14 @@ behind, and because the manager's clock may have been ahead when it signed.
 import datetime
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from device_manager.errors import UsageError
 
 DAY_S = 86_400
 BACKDATE_S = DAY_S
@@ -136,3 +139,13 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def _utc(time_s: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(int(time_s), datetime.UTC)
+
+
+def fingerprint(path: Path) -> bytes:
+    """Return the SHA-256 (32 bytes) of the DER form of a certificate in a PEM or DER file; UsageError for another."""
+    try:
+        data = path.read_bytes()
+        load = x509.load_pem_x509_certificate if data.startswith(b"-----") else x509.load_der_x509_certificate
+        return load(data).fingerprint(hashes.SHA256())
+    except (OSError, ValueError) as error:
+        raise UsageError(expected=f"a certificate in {path}", got=str(error), todo="name a PEM or DER file") from None

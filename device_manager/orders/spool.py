@@ -1,7 +1,8 @@
 """The spool: `orders/<node>-<counter>.json`, one file for each order, readable by its owner only.
 
 While an order waits, its file holds the signed bytes, which may hold a key or a password. When it is answered, has
-expired or is withdrawn, the file is written anew without them and stays as the record of what was ordered.
+expired or is withdrawn, the file is written anew without them and stays as the record of what was ordered. A command
+(reboot, log, ..) lies here too: it is not signed, and its answer may carry lines.
 """
 
 import json
@@ -10,11 +11,15 @@ from typing import Any, NamedTuple
 
 from device_manager.identities.files import make_private_directory, write_private
 
+ORDER, COMMAND = "order", "command"
 WAITING, DONE, REFUSED, EXPIRED = "waiting", "done", "refused", "expired"
 
 
 class Order(NamedTuple):
-    """One order: `what` for people, `state` one of the words above, `signed` empty unless it waits."""
+    """One order or command: `what` for people, `kind` and `state` words from above, `lines` of the answer.
+
+    `signed` is empty unless it waits: the signed order, or the message of a command.
+    """
 
     node: str
     counter: int
@@ -24,6 +29,8 @@ class Order(NamedTuple):
     state: str
     reason: str
     signed: bytes
+    kind: str = ORDER
+    lines: tuple[str, ...] = ()
 
 
 class Spool:
@@ -52,9 +59,9 @@ class Spool:
         """Return the orders that wait for an answer, the oldest of each node first."""
         return [order for order in self.orders() if order.state == WAITING]
 
-    def settle(self, order: Order, state: str, reason: str) -> None:
+    def settle(self, order: Order, state: str, reason: str, lines: tuple[str, ...] = ()) -> None:
         """Note the outcome, and forget what was secret."""
-        self._write(order._replace(state=state, reason=reason, signed=b""))
+        self._write(order._replace(state=state, reason=reason, signed=b"", lines=lines))
 
     def _write(self, order: Order) -> None:
         document: dict[str, Any] = {**order._asdict(), "signed": order.signed.hex()}
@@ -66,4 +73,5 @@ def _read(path: Path) -> Order | None:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:  # settled by another process in between
         return None
-    return Order(**{**document, "signed": bytes.fromhex(document["signed"])})
+    lines = tuple(document.pop("lines", ()))  # files of earlier versions have neither lines nor kind
+    return Order(**{**document, "signed": bytes.fromhex(document["signed"]), "lines": lines})

@@ -44,8 +44,9 @@ class Sampler:
         self._boot = boot
         self._on_batch = on_batch
         inputs = sum(len(sensor.driver.inputs) for sensor in sensors)
-        self._values = [None] * inputs
-        self._flags = [0] * inputs
+        self.values = [None] * inputs  # of the newest second
+        self.flags = [0] * inputs
+        self.marks = 0  # flags of every reading from now on: maintenance
         self._dated = False
         self._begun = False
         self._start_s = 0  # of the open record, in Unix time or uptime
@@ -61,11 +62,11 @@ class Sampler:
         """Read every sensor once and add the second that has just ended."""
         uptime_s = self._clock.uptime_s()
         unix_s = self._clock.unix_s()
-        for i in range(len(self._values)):
-            self._values[i] = None
-            self._flags[i] = 0
+        for i in range(len(self.values)):
+            self.values[i] = None
+            self.flags[i] = self.marks
         for sensor in self._sensors:
-            await sensor.poll(self._values, self._flags, uptime_s)
+            await sensor.poll(self.values, self.flags, uptime_s)
         if unix_s is None:
             self._add(False, max(0, uptime_s - 1))
         else:
@@ -79,7 +80,7 @@ class Sampler:
     def _add(self, dated: bool, second: int) -> None:
         self._move_to(dated, second)
         if second >= self._start_s:
-            self._record.add(self._values, self._flags)
+            self._record.add(self.values, self.flags)
         if second == self._start_s + self._record_s - 1:
             self._close_record()
 

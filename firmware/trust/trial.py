@@ -10,6 +10,8 @@ its number is higher. So a power cut at any write leaves a node that runs on the
 knows which. Old certificates and keys are removed only after that.
 """
 
+from binascii import hexlify
+
 from firmware import ConfigError
 from firmware.trust import files
 
@@ -51,13 +53,15 @@ def prepare(counter: int, arguments: dict, settings: dict) -> None:
 
 def _tls(counter: int, arguments: dict, tls: dict | None) -> dict | None:
     """Write the files of a change under names of their own; None when there are none."""
-    if tls is None or not ("certificate" in arguments or "anchors" in arguments):
+    if tls is None or not ("certificate" in arguments or "anchors" in arguments or "denied" in arguments):
         return None
     tls = dict(tls)
     for name in ("certificate", "key"):
         if name in arguments:
             tls[name] = "%s-%d.der" % (name, counter)
             files.write(tls[name], arguments[name])
+    if "denied" in arguments:
+        tls["denied"] = [hexlify(sum_).decode() for sum_ in arguments["denied"]]
     if "anchors" in arguments:
         tls["anchors"] = ["anchor-%d-%d.der" % (counter, i) for i in range(len(arguments["anchors"]))]
         for name, anchor in zip(tls["anchors"], arguments["anchors"]):

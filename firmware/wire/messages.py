@@ -1,8 +1,9 @@
 """Messages: maps with small unsigned keys; key 0 is the contract's version.
 
 FIELDS is the whole definition: kind -> (key, field, type, required). Types: uint (64 bit), uint32, bool, text, bytes,
-sha256 (32 bytes), ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to uint, bool or
-text), channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager.
+sha256 (32 bytes), texts ([text...]), ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to
+uint, bool or text), channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a
+newer manager.
 
     >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
     [[3, 4]]
@@ -14,6 +15,7 @@ from firmware.wire.shapes import is_uint, shape
 MESSAGE_MAX_BYTES = 4096
 TEXT_MAX_BYTES = 255
 WANT_MAX = 32
+LINES_MAX = 32
 
 FIELDS = {
     "state": (
@@ -45,7 +47,12 @@ FIELDS = {
         (17, "last_heap_floor", "uint", False),
         (18, "last_lateness", "faults", False),
     ),
-    "reply": ((1, "command", "uint", True), (2, "ok", "bool", True), (3, "reason", "text", True)),
+    "reply": (
+        (1, "command", "uint", True),
+        (2, "ok", "bool", True),
+        (3, "reason", "text", True),
+        (4, "lines", "texts", False),
+    ),
     "watermark": (
         (1, "log", "uint32", True),
         (2, "next", "uint32", True),
@@ -155,6 +162,10 @@ def _are_ranges(value) -> bool:
     return _are_rows(value, (_is_uint32, _is_uint32), WANT_MAX) and all(first <= last for first, last in value)
 
 
+def _are_texts(value) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) <= LINES_MAX and all(_is_text(text) for text in value)
+
+
 def _are_settings(value) -> bool:
     if not isinstance(value, dict):
         return False
@@ -172,5 +183,6 @@ _CHECKS = {
     "ranges": _are_ranges,
     "faults": lambda value: _are_rows(value, (_is_text, is_uint), 32),
     "settings": _are_settings,
+    "texts": _are_texts,
     "channels": lambda value: len(value) > 0 and _are_rows(value, (_is_text, _is_text, is_uint, _is_text), 32),
 }

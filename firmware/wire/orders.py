@@ -6,7 +6,8 @@ The payload of the signed message is a map {0: version, 1: node, 2: counter, 3: 
 
     change          try other settings, and take them back when the manager is not reached within "within_s" seconds:
                     "revision" (grows), "within_s", and any of "wifi" {ssid, password}, "brokers" [{host, port,
-                    server_name}...], "anchors" [DER...], "certificate" DER with "key" DER, "timing" {record_s...}
+                    server_name}...], "anchors" [DER...], "certificate" DER with "key" DER, "timing" {record_s...},
+                    "denied" [SHA-256 of a DER certificate that a broker must not show...]
     decommission    answer, then wipe settings, keys, certificates and readings
 
     >>> order = make("kempten-01", 7, 1800000000, "decommission", {})
@@ -20,6 +21,7 @@ from firmware.wire.shapes import is_uint, shape
 NAMES = ("change", "decommission")
 ANCHORS_MAX = 4
 BROKERS_MAX = 4
+DENIED_MAX = 16
 TIMING = ("record_s", "frame_s", "frame_records", "resend_s")
 _MAX_DEPTH = 4
 
@@ -102,4 +104,5 @@ _PARTS = {
     "certificate": _is_bytes,
     "key": _is_bytes,
     "timing": _is_timing,
+    "denied": lambda value: _is_list(value, DENIED_MAX, lambda sum_: _is_bytes(sum_) and len(sum_) == 32),
 }

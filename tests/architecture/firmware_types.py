@@ -10,9 +10,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
+
+import mypy
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = """[mypy]
@@ -31,7 +32,7 @@ ignore_errors = True
 
 def copy_stubs(target: Path) -> None:
     """Copy the installed MicroPython stubs, modules and standard library, to `target`."""
-    source = Path(sysconfig.get_path("purelib"))
+    source = Path(mypy.__file__).parent.parent  # the stubs are installed beside mypy
     for stub in source.glob("*.pyi"):
         shutil.copy(stub, target)
     for folder in ("_mpy_shed", "stdlib", "stubs"):

@@ -10,7 +10,7 @@ import cbor2
 import paho.mqtt.client as mqtt
 import pytest
 
-from firmware.wire import frame, messages, topics
+from firmware.wire import frame, messages, quality, topics
 from tests.conftest import find_micropython, micropython_path
 from tests.waiting import wait_for
 
@@ -102,6 +102,13 @@ def listen(port: int, got: list) -> mqtt.Client:
     return client
 
 
+def marked(payload: bytes) -> bool:
+    """True when everything of the frame's newest record was measured in maintenance."""
+    found = frame.decode(payload)
+    newest = [flags for _, first, records, flags in found.runs if first + records == found.count]
+    return len(newest) == len(found.values) // found.count and all(flags & quality.MAINTENANCE for flags in newest)
+
+
 def test_app_without_broker_keeps_frames_that_stock_cbor_reads(micropython, node):
     node.start()
     time.sleep(9)
@@ -155,6 +162,14 @@ def test_app_sends_frames_state_and_health_and_answers_commands(broker, node):
     health = [messages.decode("health", payload) for kind, payload in got if kind == "health"]
     assert states[-1]["online"] is True and states[-1]["boot"] == health[-1]["boot"]
     assert health[-1]["reset_cause"] == "power on" and health[-1]["rssi"] == -61 and health[-1]["faults"] == []
+    for id, name, arguments in ((9, "self-test", {}), (10, "log", {}), (11, "maintenance", {"minutes": 5})):
+        fields = {**command, "id": id, "name": name, "arguments": arguments}
+        client.publish(topics.down(NODE, "command"), messages.encode("command", fields), 1)
+    wait_for(lambda: sum(kind == "reply" for kind, _ in got) >= 6)
+    lines = {r["command"]: r.get("lines") for k, p in got if k == "reply" for r in [messages.decode("reply", p)]}
+    assert [line.split(" works, 0 faults: ")[0] for line in lines[9]] == ["air", "noise", "gate"], lines[9]
+    assert "pm2_5=" in lines[9][0] and lines[11] is None
+    wait_for(lambda: marked([payload for kind, payload in got if kind == "frame"][-1]))
     client.publish(topics.down(NODE, "command"), messages.encode("command", {**command, "id": 8, "name": "reboot"}), 1)
     assert node.process.wait(10) == 75
     client.loop_stop()

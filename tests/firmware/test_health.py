@@ -5,7 +5,8 @@ from pathlib import Path
 FAKES = Path(__file__).parent.parent / "fakes"
 PRELUDE = """
 from node_parts import SetClock
-from firmware.health.commands import Commands
+from firmware.health.commands import Commands, Maintenance
+from firmware.health.log import KEPT, Log
 from firmware.health.note import Note, clip, pack, shorten
 from firmware.health.report import Health
 from firmware.health.supervisor import Supervisor
@@ -73,17 +74,17 @@ messages.encode("health", report.fields())
 
 def test_unknown_command_is_answered_with_its_name(micropython):
     passes(micropython, """
-reply = Commands(SetClock(1000), {}).handle(command("format_flash"))
+reply = Commands(SetClock(1000), {}, {}).handle(command("format_flash"))
 assert reply == {"command": 1, "ok": False, "reason": "unknown command: format_flash"}, reply
 messages.encode("reply", reply)
-messages.encode("reply", Commands(SetClock(1000), {}).handle(command("\\u00e4" * 120)))
+messages.encode("reply", Commands(SetClock(1000), {}, {}).handle(command("\\u00e4" * 120)))
 """)  # fmt: skip
 
 
 def test_command_that_comes_twice_is_done_once_and_answered_twice(micropython):
     passes(micropython, """
 done = []
-commands = Commands(SetClock(1000), {"reboot": lambda arguments: done.append(1) or ""})
+commands = Commands(SetClock(1000), {"reboot": lambda arguments: done.append(1) or ""}, {})
 assert [commands.handle(command("reboot", 5))["ok"] for _ in range(2)] == [True, True] and done == [1]
 for id in range(6, 30):
     commands.handle(command("reboot", id))
@@ -93,7 +94,7 @@ assert len(done) == 25
 
 def test_expired_command_is_refused_and_not_done(micropython):
     passes(micropython, """
-commands = Commands(SetClock(2001), {"reboot": lambda arguments: 1 / 0})
+commands = Commands(SetClock(2001), {"reboot": lambda arguments: 1 / 0}, {})
 reply = commands.handle(command("reboot"))
 assert not reply["ok"] and reply["reason"] == "expired at 2000, now it is 2001", reply
 """)  # fmt: skip
@@ -101,6 +102,50 @@ assert not reply["ok"] and reply["reason"] == "expired at 2000, now it is 2001",
 
 def test_action_that_cannot_be_done_gives_its_reason(micropython):
     passes(micropython, """
-commands = Commands(SetClock(None), {"identify": lambda arguments: "this node has no LED"})
+commands = Commands(SetClock(None), {"identify": lambda arguments: "this node has no LED"}, {})
 assert commands.handle(command("identify")) == {"command": 1, "ok": False, "reason": "this node has no LED"}
+""")  # fmt: skip
+
+
+def test_look_is_answered_with_lines_each_time(micropython):
+    passes(micropython, """
+commands = Commands(SetClock(1000), {}, {"log": lambda arguments: ["one", "two"]})
+for _ in range(2):
+    reply = commands.handle(command("log", 5))
+    assert reply == {"command": 5, "ok": True, "reason": "", "lines": ["one", "two"]}, reply
+messages.encode("reply", reply)
+assert "lines" not in Commands(SetClock(2001), {}, {"log": lambda arguments: 1 / 0}).handle(command("log", 6))
+""")  # fmt: skip
+
+
+def test_log_keeps_the_newest_lines_with_their_time(micropython):
+    passes(micropython, """
+log = Log(SetClock(7))
+for n in range(KEPT + 3):
+    log.say("line %d %s" % (n, "x" * 200))
+lines = log.lines({})
+assert len(lines) == KEPT and "line 3 " in lines[0] and ("line %d " % (KEPT + 2)) in lines[-1], lines
+messages.encode("reply", {"command": 1, "ok": True, "reason": "", "lines": lines})
+""")  # fmt: skip
+
+
+def test_maintenance_ends_by_itself_or_by_order_and_takes_no_nonsense(micropython):
+    passes(micropython, """
+class Running:
+    now_s = 100
+    def uptime_s(self):
+        return self.now_s
+clock = Running()
+maintenance = Maintenance(clock)
+assert not maintenance.on
+assert maintenance.set({"minutes": 2}) == "" and maintenance.on
+clock.now_s = 219
+assert maintenance.on
+clock.now_s = 220
+assert not maintenance.on
+maintenance.set({"minutes": 2})
+assert maintenance.set({"minutes": 0}) == "" and not maintenance.on
+for wrong in ({}, {"minutes": 1441}, {"minutes": -1}, {"minutes": "5"}):
+    assert maintenance.set(wrong).startswith("expected minutes from 0 to 1440"), wrong
+assert not maintenance.on
 """)  # fmt: skip

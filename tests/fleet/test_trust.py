@@ -20,7 +20,9 @@ from device_manager import app, upkeep
 from device_manager.adapters.mosquitto import Mosquitto, find
 from device_manager.errors import UsageError
 from device_manager.fleet import local, open_fleet
+from device_manager.identities.certificates import fingerprint
 from device_manager.orders.spool import DONE, REFUSED
+from device_manager.scopes import VIEWER, Forbidden, Scope
 from device_manager.settings import Timing
 from firmware.wire import messages, orders, topics
 from tests.fakes.signing import Signing
@@ -68,12 +70,15 @@ def test_certificate_is_renewed_through_the_session_and_no_secret_stays(fleet: F
     ("parts", "why"),
     [
         ({"wifi": {"ssid": "citynode", "password": "wrong"}}, "join"),
+        ({"denied": [bytes(32), "the broker's"]}, "not denied"),
         ({"brokers": [{"host": "127.0.0.1", "port": 1, "server_name": "citynode-broker"}]}, "ECONNREFUSED|111|open"),
     ],
 )
-def test_wrong_wifi_or_broker_is_taken_back_by_the_node_itself(
+def test_wrong_wifi_broker_or_denial_is_taken_back_by_the_node_itself(
     fleet: Fleet, parts: dict[str, object], why: str
 ) -> None:
+    if "denied" in parts:
+        parts = {"denied": [bytes(32), fingerprint(fleet.settings.identities / "broker.crt")]}
     if "wifi" in parts:
         fleet.board(0, wifi={"ssid": "citynode", "password": "virtual"})
     before = read_json(fleet.nodes[0].directory / "node.json")
@@ -87,19 +92,35 @@ def test_wrong_wifi_or_broker_is_taken_back_by_the_node_itself(
     assert f"within {within_s} s" in found.reason and re.search(why, found.reason), found.reason
     assert time.monotonic() - began < within_s + 40
     after = read_json(fleet.nodes[0].directory / "node.json")
-    assert (after["wifi"], after["brokers"]) == (before["wifi"], before["brokers"])
+    assert all(after[name] == before[name] for name in ("wifi", "brokers", "tls"))
     reports(fleet, "node-00")
+
+
+def test_commands_are_answered_by_the_node_and_kept_in_the_audit_log(fleet: Fleet) -> None:
+    orders = upkeep.open_orders(fleet.settings)
+    sent = [
+        orders.command("node-00", "self-test", time.time(), scope=local()),
+        orders.command("node-00", "maintenance", time.time(), scope=local(), minutes=0),
+    ]
+    looked, ended = (settled(fleet, order) for order in sent)
+    assert looked.state == ended.state == DONE
+    assert looked.lines[0].startswith("gate works, 0 faults: footfall_in=") and ended.lines == ()
+    assert [entry.action for entry in orders.audit.entries(subject="node-00")] == ["node.command"] * 2
+    with pytest.raises(UsageError, match="expected one of health, .*got dance"):
+        orders.command("node-00", "dance", time.time(), scope=local())
+    with pytest.raises(Forbidden, match="the role technician to send node-00 a command, got anna, a viewer"):
+        orders.command("node-00", "reboot", time.time(), scope=Scope("anna", VIEWER))
 
 
 def test_decommissioned_node_wipes_itself(fleet: Fleet) -> None:
     order = upkeep.open_orders(fleet.settings).decommission("node-00", time.time(), scope=local())
-    wait_for(lambda: order_of(fleet, order).state == DONE, 30)
-    wait_for(lambda: not fleet.nodes[0].alive(), 20)
+    wait_for(lambda: order_of(fleet, order).state == DONE)
+    wait_for(lambda: not fleet.nodes[0].alive())
     left = {path.name for path in fleet.nodes[0].directory.iterdir()}
     assert not [name for name in left if name.endswith((".der", ".keys")) or name == "node.json"]
     assert set((fleet.nodes[0].directory / "outbox.flash").read_bytes()) == {0xFF}
     assert fleet.committed()["node-00"] > 2  # its readings are kept here
-    wait_for(lambda: admission(fleet, "node-00") == "decommissioned", 20)
+    wait_for(lambda: admission(fleet, "node-00") == "decommissioned")
     with pytest.raises(UsageError, match="not revoked"):
         app.revoke(fleet.settings, "node-00", scope=local())
 
