@@ -19,7 +19,7 @@ BATCH_MESSAGES = 2000
 GATHER_S = 0.02
 _IDLE_S = 0.5
 _RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_KEYS = {name: key for key, name, _, _ in messages.FIELDS["watermark"]}
+_KEYS = {name: key for key, name, _, _ in messages.rows(messages.FIELDS["watermark"])}
 _LOG, _NEXT, _WANT, _TIME = (_KEYS[name] for name in ("log", "next", "want", "time"))
 _log = logging.getLogger(__name__)
 

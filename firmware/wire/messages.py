@@ -1,9 +1,9 @@
 """Messages: maps with small unsigned keys; key 0 is the contract's version.
 
-FIELDS is the whole definition: kind -> (key, field, type, required). Types: uint (64 bit), uint32, bool, text, bytes,
-sha256 (32 bytes), texts ([text...]), ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to
-uint, bool or text), channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a
-newer manager.
+FIELDS is the whole definition: kind -> "key field type, ..", where a field with ? may be absent. It is text, because
+tables of tuples cost a node 4 kB. Types: uint (64 bit), uint32, bool, text, bytes, sha256 (32 bytes), texts ([text...]),
+ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to uint, bool or text), channels;
+`uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager.
 
     >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
     [[3, 4]]
@@ -19,60 +19,21 @@ LINES_MAX = 32
 
 FIELDS = {
     "state": (
-        (1, "online", "bool", True),
-        (2, "boot", "uint32", True),
-        (3, "log", "uint32", False),
-        (4, "head", "uint32", False),
-        (5, "tail", "uint32", False),
-        (6, "time", "uint|null", False),
-        (7, "firmware", "text", False),
+        "1 online bool, 2 boot uint32, 3 log? uint32, 4 head? uint32, 5 tail? uint32, 6 time? uint|null, "
+        "7 firmware? text"
     ),
     "health": (
-        (1, "boot", "uint32", True),
-        (2, "uptime_s", "uint", True),
-        (3, "time", "uint|null", True),
-        (4, "reset_cause", "text", True),
-        (5, "heap_free", "uint", True),
-        (6, "heap_floor", "uint", True),
-        (7, "buffered", "uint", True),
-        (8, "lost", "uint", True),
-        (9, "resent", "uint", True),
-        (10, "bad_watermarks", "uint", True),
-        (11, "rssi", "int|null", True),
-        (12, "faults", "faults", True),
-        (13, "last_error", "text", True),
-        (14, "unknown", "uint", True),
-        (15, "last_crash", "text", False),
-        (16, "lateness", "faults", False),
-        (17, "last_heap_floor", "uint", False),
-        (18, "last_lateness", "faults", False),
+        "1 boot uint32, 2 uptime_s uint, 3 time uint|null, 4 reset_cause text, 5 heap_free uint, "
+        "6 heap_floor uint, 7 buffered uint, 8 lost uint, 9 resent uint, 10 bad_watermarks uint, "
+        "11 rssi int|null, 12 faults faults, 13 last_error text, 14 unknown uint, 15 last_crash? text, "
+        "16 lateness? faults, 17 last_heap_floor? uint, 18 last_lateness? faults"
     ),
-    "reply": (
-        (1, "command", "uint", True),
-        (2, "ok", "bool", True),
-        (3, "reason", "text", True),
-        (4, "lines", "texts", False),
-    ),
-    "watermark": (
-        (1, "log", "uint32", True),
-        (2, "next", "uint32", True),
-        (3, "want", "ranges", True),
-        (4, "time", "uint", False),
-    ),
-    "desired": ((1, "revision", "uint", True), (2, "settings", "settings", True)),
-    "command": (
-        (1, "id", "uint", True),
-        (2, "name", "text", True),
-        (3, "arguments", "settings", True),
-        (4, "expires", "uint", True),
-    ),
-    "chunk": (
-        (1, "sha256", "sha256", True),
-        (2, "offset", "uint", True),
-        (3, "total", "uint", True),
-        (4, "data", "bytes", True),
-    ),
-    "order": ((1, "signed", "bytes", True),),
+    "reply": "1 command uint, 2 ok bool, 3 reason text, 4 lines? texts",
+    "watermark": "1 log uint32, 2 next uint32, 3 want ranges, 4 time? uint",
+    "desired": "1 revision uint, 2 settings settings",
+    "command": "1 id uint, 2 name text, 3 arguments settings, 4 expires uint",
+    "chunk": "1 sha256 sha256, 2 offset uint, 3 total uint, 4 data bytes",
+    "order": "1 signed bytes",
 }
 
 
@@ -102,24 +63,28 @@ def from_items(kind: str, items) -> dict:
     return check_fields(FIELDS[kind], items)
 
 
-def pack_fields(table: tuple, fields: dict) -> dict:
+def rows(table: str):
+    """Yield (key, field, type, required) of a table as in FIELDS."""
+    for row in table.split(","):
+        key, name, kind = row.split()
+        yield int(key), name.rstrip("?"), kind, name[-1] != "?"
+
+
+def pack_fields(table: str, fields: dict) -> dict:
     """Return {key: value} for named `fields`, checked against `table`."""
-    names = [row[1] for row in table]
+    keys = {name: key for key, name, _, _ in rows(table)}
     for name in fields:
-        if name not in names:
-            raise WireError("expected one of %s, got %s" % (", ".join(names), name))
-    body = {}
-    for key, name, _, _ in table:
-        if name in fields:
-            body[key] = fields[name]
+        if name not in keys:
+            raise WireError("expected one of %s, got %s" % (", ".join(keys), name))
+    body = {keys[name]: fields[name] for name in keys if name in fields}
     check_fields(table, body)
     return body
 
 
-def check_fields(table: tuple, body: dict) -> dict:
+def check_fields(table: str, body: dict) -> dict:
     """Return {field: value} for a decoded map, checked against `table`; unknown keys are ignored."""
     fields = {}
-    for key, name, kind, required in table:
+    for key, name, kind, required in rows(table):
         if key not in body:
             if required:
                 raise WireError("expected field %s, got none" % name)

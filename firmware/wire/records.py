@@ -22,14 +22,8 @@ from firmware.wire.shapes import is_uint, shape
 
 KINDS = ("frame", "channels", "loss")
 BODIES = {
-    "channels": (
-        (1, "firmware", "text", True),
-        (2, "configuration", "uint", True),
-        (3, "interval_s", "uint", True),
-        (4, "channels", "channels", True),
-        (5, "calibration", "text", False),
-    ),
-    "loss": ((1, "first", "uint32", True), (2, "last", "uint32", True), (3, "reason", "text", True)),
+    "channels": "1 firmware text, 2 configuration uint, 3 interval_s uint, 4 channels channels, 5 calibration? text",
+    "loss": "1 first uint32, 2 last uint32, 3 reason text",
 }
 
 

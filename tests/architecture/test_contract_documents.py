@@ -45,7 +45,7 @@ def test_cddl_keys_of_every_message_are_those_of_the_code() -> None:
         assert rule, kind
         keys = {int(key): not optional for optional, key in re.findall(r"(\? )?\b(\d+): ", rule.group(1))}
         keys.pop(0, None)
-        assert keys == {key: required for key, _, _, required in table}, kind
+        assert keys == {key: required for key, _, _, required in messages.rows(table)}, kind
 
 
 def test_generated_quantities_are_up_to_date() -> None:

@@ -40,7 +40,8 @@ def follow(derived: Derived, after: int = 0) -> list[Page]:
 
 def health(boot: int, uptime_s: int, time_s: int | None) -> bytes:
     """A health message."""
-    fields = {name: 0 for _, name, kind, required in messages.FIELDS["health"] if required and kind.startswith("uint")}
+    rows = messages.rows(messages.FIELDS["health"])
+    fields = {name: 0 for _, name, kind, required in rows if required and kind.startswith("uint")}
     fields |= {"boot": boot, "uptime_s": uptime_s, "time": time_s, "reset_cause": "power", "rssi": None}
     return messages.encode("health", fields | {"faults": [], "last_error": ""})
 
