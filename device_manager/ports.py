@@ -96,7 +96,7 @@ class RejectRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A state, health or reply message as it came."""
+    """A state, health, reply or update message as it came."""
 
     node_id: int
     kind: str
@@ -317,6 +317,13 @@ class HealthSeen(NamedTuple):
     fields: dict[str, Any]
 
 
+class UpdateSeen(NamedTuple):
+    """A report of an update: `fields` as `firmware.wire.messages` decodes them; see `firmware.wire.releases`."""
+
+    received_ms: int
+    fields: dict[str, Any]
+
+
 class FramesStored(NamedTuple):
     """Frames that were committed, summed up: the fold of a sum is the fold of its parts in any order."""
 
@@ -374,4 +381,6 @@ class WatermarkMoved(NamedTuple):
     received_ms: int = 0
 
 
-ShadowEvent = StateSeen | HealthSeen | FramesStored | ChannelsStored | LossStored | Rejected | WatermarkMoved
+ShadowEvent = (
+    StateSeen | HealthSeen | UpdateSeen | FramesStored | ChannelsStored | LossStored | Rejected | WatermarkMoved
+)

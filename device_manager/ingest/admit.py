@@ -1,6 +1,6 @@
 """Is this message what the contract says? Pure; nothing here remembers anything.
 
-A message becomes a `Record` (goes into the log), a `Message` (state, health, reply) or raises `Refused` with a reason
+A message becomes a `Record` (goes into the log), a `Message` (state, health, ..) or raises `Refused` with a reason
 from the closed list below and a detail for people. A refused record whose head can be read still names its log and
 number (`read_head`), so that it can be kept and counted as committed.
 
@@ -54,7 +54,7 @@ class Record(NamedTuple):
 
 
 class Message(NamedTuple):
-    """An acceptable state, health or reply."""
+    """An acceptable state, health, reply, want or update."""
 
     kind: str
     fields: dict[str, Any]

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from device_manager.errors import StoreError
 from device_manager.ingest.commit import Committer, Outcome
@@ -38,6 +39,8 @@ class IngestService:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         self.totals = Outcome()
+        self.on_wish: Callable[[str, dict[str, Any]], None] = lambda node, fields: None
+        """What a node asks for (see `firmware.wire.releases`); must return at once."""
 
     def start(self) -> None:
         """Start the thread and connect the broker; BrokerError when it cannot be reached."""
@@ -106,6 +109,8 @@ class IngestService:
         now_s, dumps = self._clock.now_ms() // 1000, self._committer.codec.dumps
         told = [(_topic(mark.node), encode_watermark(mark, now_s, dumps)) for mark in outcome.watermarks]
         self._broker.publish_all(told)
+        for node, fields in outcome.wishes:
+            self.on_wish(node, fields)
         for name in ("stored", "duplicates", "rejected", "deferred", "messages"):
             setattr(self.totals, name, getattr(self.totals, name) + getattr(outcome, name))
 

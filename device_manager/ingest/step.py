@@ -15,7 +15,7 @@ The states of logs are copies here; rows are written at the end.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 from device_manager.ingest import admit as a
 from device_manager.ingest.admit import Message, Record, Refused
@@ -45,6 +45,8 @@ class Outcome:
     """What a batch came to; `watermarks` are to be published now that it is durable."""
 
     watermarks: list[Watermark] = field(default_factory=list)
+    wishes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """(node, fields of its `want`), for whoever serves artifacts; kept nowhere."""
     stored: int = 0
     duplicates: int = 0
     rejected: int = 0
@@ -277,6 +279,9 @@ class Step:
             self._touched[log] = node
         self._telling.message(node, message, found)
         self.outcome.messages += 1
+        if found.kind == "want":
+            self.outcome.wishes.append((node.name, found.fields))
+            return
         if message.retained and self._transaction.last_event(node.node_id, found.kind) == message.payload:
             return  # the broker shows it to every new subscription
         self._events.append(EventRow(node.node_id, found.kind, message.received_ms, message.payload))

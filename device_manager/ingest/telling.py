@@ -15,6 +15,7 @@ from device_manager.ports import (
     Node,
     Rejected,
     StateSeen,
+    UpdateSeen,
     WatermarkMoved,
 )
 
@@ -43,11 +44,13 @@ class Telling:
             self._tell(node, LossStored(received_ms, lost, fields["reason"], record.log, first, last))
 
     def message(self, node: Node, message: Incoming, found: Message) -> None:
-        """Tell of a state or health message; a reply changes no shadow."""
+        """Tell of a state, health or update message; a reply or a wish changes no shadow."""
         if found.kind == "state":
             self._tell(node, StateSeen(message.received_ms, message.retained, found.fields))
         elif found.kind == "health":
             self._tell(node, HealthSeen(message.received_ms, found.fields))
+        elif found.kind == "update":
+            self._tell(node, UpdateSeen(message.received_ms, found.fields))
 
     def refused(self, node: Node, message: Incoming, reason: str) -> None:
         """Tell of a message that was not accepted."""

@@ -17,10 +17,12 @@ from device_manager.ports import (
     Rejected,
     ShadowEvent,
     StateSeen,
+    UpdateSeen,
     WatermarkMoved,
 )
 from device_manager.shadow import alerts as a
 from device_manager.shadow import holes as h
+from firmware.wire import releases
 
 # What a node says of numbers that the manager waits for and it no longer has, see firmware.link.delivery. It lets go
 # only of what was committed, so a manager that lacks them has gone back to an older database.
@@ -61,6 +63,12 @@ class Shadow:
     alerts: list[a.Alert] = field(default_factory=list)
     speakers: list[a.Speaker] = field(default_factory=list)
     spoke_s: int = 0  # latest time of a state that counted for `speakers`
+    release: int | None = None  # number of the release that the node says it runs; 0: code of no release
+    board: str | None = None
+    family: str | None = None  # of its native code, see `firmware.wire.releases`
+    update: dict[str, Any] = field(default_factory=dict)
+    """Its last report: state (None: one that we do not know), number, reason, since_ms (of this state of this number
+    and attempt), bytes, total, attempt; empty before the first. See `firmware.wire.releases`."""
 
     @property
     def buffered(self) -> int | None:
@@ -126,7 +134,29 @@ def _state(shadow: Shadow, event: StateSeen) -> Shadow:
         head=max(fields.get("head", 0), shadow.head or 0) if same else fields.get("head"),
         tail=fields.get("tail", shadow.tail if same else None),
         firmware=fields.get("firmware", shadow.firmware),
+        release=fields.get("release"),
+        board=fields.get("board", shadow.board),
+        family=fields.get("family", shadow.family),
     )
+
+
+def _update(shadow: Shadow, event: UpdateSeen) -> Shadow:
+    """Take a report; the time of its state is that of the first report that says so."""
+    shadow = _seen(shadow, event.received_ms)
+    told, before = event.fields, shadow.update
+    state = told["state"] if told["state"] in releases.STATES else None
+    known = (state, told["number"], told.get("attempt", 0))
+    same = known == (before.get("state"), before.get("number"), before.get("attempt"))
+    report = {
+        "state": state,
+        "number": told["number"],
+        "reason": told.get("reason", ""),
+        "since_ms": before["since_ms"] if same else event.received_ms,
+        "bytes": told.get("bytes", 0),
+        "total": told.get("total", 0),
+        "attempt": told.get("attempt", 0),
+    }
+    return replace(shadow, update=report)
 
 
 def _spoken(shadow: Shadow, event: StateSeen) -> Shadow:
@@ -209,6 +239,7 @@ def _seen(shadow: Shadow, received_ms: int) -> Shadow:
 _FOLDS: dict[type, Callable[..., Shadow]] = {
     StateSeen: _state,
     HealthSeen: _health,
+    UpdateSeen: _update,
     ChannelsStored: _channels,
     LossStored: _loss,
     Rejected: _rejected,

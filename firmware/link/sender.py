@@ -15,6 +15,8 @@ _MESSAGES = {
     "state": (packets.AT_LEAST_ONCE | packets.RETAIN, 0),
     "reply": (packets.AT_LEAST_ONCE, 3600),
     "health": (0, 600),
+    "want": (0, 60),
+    "update": (packets.AT_LEAST_ONCE, 0),
 }
 
 

@@ -6,8 +6,9 @@ Pure code that runs unchanged on CPython and MicroPython; imports nothing of our
     topics      where a message goes
     records     what an outbox keeps: frame, channels, loss, all with the frozen head [version, log, seq, ...]
     frame       the columnar batch of readings
-    messages    small maps: state, health, reply; desired, command, watermark, chunk
-    cose        signatures that a node can check; orders: what must be signed
+    messages    small maps: state, health, reply, want, update; desired, command, watermark, chunk, order, offer
+    cose        signatures that a node can check; orders, releases: what must be signed
+    releases    root and offer of a release, its directories, the words of an update; bundle: how a tree travels
     cbor        a strict, bounded subset of RFC 8949
     quantities  what can be measured, generated from hardware/quantities.toml
 

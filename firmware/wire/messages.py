@@ -1,9 +1,10 @@
 """Messages: maps with small unsigned keys; key 0 is the contract's version.
 
 FIELDS is the whole definition: kind -> "key field type, ..", where a field with ? may be absent. It is text, because
-tables of tuples cost a node 4 kB. Types: uint (64 bit), uint32, bool, text, bytes, sha256 (32 bytes), texts ([text...]),
-ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to uint, bool or text), channels;
-`uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager.
+tables of tuples cost a node 4 kB. Types: uint (64 bit), uint32, bool, text, bytes, sha256 (32 bytes), texts
+([text...]), ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to uint, bool or text),
+channels; `uint|null` may be null. What the messages of an update mean is in `releases`. Unknown keys are ignored, so that an old
+node understands a newer manager.
 
     >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
     [[3, 4]]
@@ -20,7 +21,7 @@ LINES_MAX = 32
 FIELDS = {
     "state": (
         "1 online bool, 2 boot uint32, 3 log? uint32, 4 head? uint32, 5 tail? uint32, 6 time? uint|null, "
-        "7 firmware? text"
+        "7 firmware? text, 8 release? uint32, 9 board? text, 10 family? text"
     ),
     "health": (
         "1 boot uint32, 2 uptime_s uint, 3 time uint|null, 4 reset_cause text, 5 heap_free uint, "
@@ -34,6 +35,9 @@ FIELDS = {
     "command": "1 id uint, 2 name text, 3 arguments settings, 4 expires uint",
     "chunk": "1 sha256 sha256, 2 offset uint, 3 total uint, 4 data bytes",
     "order": "1 signed bytes",
+    "offer": "1 root bytes, 2 offer bytes, 3 attempt? uint32",
+    "want": "1 sha256 sha256, 2 offset uint32, 3 count uint32, 4 from? uint32",
+    "update": "1 state text, 2 number uint32, 3 reason? text, 4 bytes? uint32, 5 total? uint32, 6 attempt? uint32",
 }
 
 

@@ -11,8 +11,8 @@
 from firmware.wire import WireError
 
 ROOT = "citynode/1"
-UP = ("frame", "channels", "loss", "health", "state", "reply")
-DOWN = ("watermark", "desired", "command", "chunk", "order")
+UP = ("frame", "channels", "loss", "health", "state", "reply", "want", "update")
+DOWN = ("watermark", "desired", "command", "chunk", "order", "offer")
 ALL_UP = ROOT + "/+/up/#"
 _NODE_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 

@@ -54,8 +54,11 @@ def _with_bytes(kind: str, fields: dict) -> dict:
     """Turn the hex texts of fields that are bytes into bytes: JSON has none."""
     if kind == "chunk":
         fields["sha256"], fields["data"] = bytes.fromhex(fields["sha256"]), bytes.fromhex(fields["data"])
-    if kind == "order":
-        fields["signed"] = bytes.fromhex(fields["signed"])
+    for name in ("signed", "root", "offer"):
+        if name in fields:
+            fields[name] = bytes.fromhex(fields[name])
+    if kind == "want":
+        fields["sha256"] = bytes.fromhex(fields["sha256"])
     return fields
 
 

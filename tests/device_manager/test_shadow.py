@@ -15,6 +15,7 @@ from device_manager.ports import (
     Rejected,
     ShadowEvent,
     StateSeen,
+    UpdateSeen,
     WatermarkMoved,
 )
 from device_manager.shadow import JsonFold, Shadow, fold, from_document, to_document
@@ -122,3 +123,33 @@ def test_fold_of_documents_starts_from_nothing() -> None:
     events = [Rejected(1, "x")]
     document = JsonFold().fold(None, "kempten-01", events)
     assert from_document(JsonFold().fold(document, "kempten-01", events)).rejects == {"x": 2}
+
+
+def report(received_ms: int, state: str, number: int = 7, **fields: object) -> UpdateSeen:
+    return UpdateSeen(received_ms, {"state": state, "number": number, **fields})
+
+
+def test_report_of_an_update_dates_its_state_from_the_first_that_says_so() -> None:
+    shadow = after(report(10, "downloading"), report(20, "downloading", bytes=4096, total=9000))
+    assert shadow.update == {
+        "state": "downloading",
+        "number": 7,
+        "reason": "",
+        "since_ms": 10,
+        "bytes": 4096,
+        "total": 9000,
+        "attempt": 0,
+    }
+    assert after(report(30, "confirming"), shadow=shadow).update["since_ms"] == 30
+    assert after(report(30, "downloading", attempt=1), shadow=shadow).update["since_ms"] == 30
+
+
+def test_report_of_a_later_contract_has_no_state() -> None:
+    assert after(report(10, "celebrating")).update["state"] is None
+
+
+def test_running_release_is_what_the_node_says_and_unknown_when_it_says_nothing() -> None:
+    shadow = after(state(), StateSeen(5, False, {"online": True, "boot": 5, "log": 7, "release": 12, "family": "x64"}))
+    assert (shadow.release, shadow.family) == (12, "x64")
+    assert after(report(9, "succeeded", 13), shadow=shadow).release == 12
+    assert after(state(6), shadow=shadow).release is None
