@@ -3,8 +3,8 @@
 FIELDS is the whole definition: kind -> "key field type, ..", where a field with ? may be absent. It is text, because
 tables of tuples cost a node 4 kB. Types: uint (64 bit), uint32, bool, text, bytes, sha256 (32 bytes), texts
 ([text...]), ranges ([[first, last]...]), faults ([[name, count]...]), settings (map of text to uint, bool or text),
-channels; `uint|null` may be null. What the messages of an update mean is in `releases`. Unknown keys are ignored, so that an old
-node understands a newer manager.
+channels; `uint|null` may be null. Unknown keys are ignored, so that an old node understands a newer manager. What the
+messages of an update mean is in `releases`.
 
     >>> decode("watermark", encode("watermark", {"log": 7, "next": 12, "want": [[3, 4]]}))["want"]
     [[3, 4]]
