@@ -54,10 +54,10 @@ def open_workshop(settings: Settings, wifi: Wifi, timing: Timing, *, virtual: bo
     """Open everything that the boards of a bench share."""
     building = threading.Lock()
 
-    def release(architecture: str) -> Path:
+    def release(architecture: str, lean: bool) -> Path:
         with building:  # eight boards ask for the same app at once
             settings.firmware_directory.mkdir(exist_ok=True)
-            return compile_firmware(settings.firmware_directory, architecture)
+            return compile_firmware(settings.firmware_directory, architecture, lean=lean)
 
     scope = local()
     reach = network(settings, wifi, timing, virtual=virtual)

@@ -4,20 +4,40 @@ What an order may be, and how other settings are tried, is in `firmware.trust`.
 """
 
 import asyncio
-import sys
 
-import firmware
+from firmware import forget
+from firmware.hal import system
 from firmware.hal.flash import Flash
 from firmware.trust import desk, files, trial
 
-WIPE = desk.WIPE
 _POLL_MS = 250
+_REPLY_MS = 2000  # long enough for the reply to leave
 _MODULES = ("trust.desk", "trust.trial", "trust.files", "trust", "wire.cose", "wire.orders", "orderly")
 
 
-def take(signed: bytes, node: str, now_s: int | None) -> tuple:
-    """See `firmware.trust.desk.take`."""
-    return desk.take(signed, node, now_s)
+def obey(node, signed: bytes) -> None:
+    """Take a signed order for `node` (`app.Node`): answer it, wipe, or restart with what is to be tried."""
+    reply, action = desk.take(signed, node.settings["node"], node.clock.unix_s())
+    if reply:
+        node.answer(reply)
+    if action == desk.WIPE:
+        node.wiping = asyncio.create_task(_wipe_soon())
+    elif action:
+        node.reboot({}, "other settings are tried")
+
+
+async def decide(node) -> None:
+    """Decide on settings that are tried: the manager's answer keeps them."""
+    reply = await judge(node.link, node.clock, node.settings["trial"][1])
+    node.answer(reply)
+    if not reply["ok"]:
+        node.reboot({}, reply["reason"])
+
+
+async def _wipe_soon() -> None:
+    await asyncio.sleep_ms(_REPLY_MS)
+    wipe()
+    system.reset()
 
 
 def enter(settings: dict, check) -> dict:
@@ -46,10 +66,6 @@ def wipe() -> None:
     files.wipe()
 
 
-def forget() -> None:
+def forget_all() -> None:
     """Give the memory of these modules back."""
-    for name in _MODULES:
-        owner, _, last = ("firmware." + name).rpartition(".")
-        sys.modules.pop("firmware." + name, None)
-        if hasattr(sys.modules.get(owner, firmware), last):
-            delattr(sys.modules.get(owner, firmware), last)
+    forget(*_MODULES)

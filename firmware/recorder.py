@@ -1,7 +1,7 @@
 """From closed batches to numbered records in the outbox, and the open batch over a reset."""
 
 from firmware.outbox import CHANNELS, FRAME, Outbox
-from firmware.wire import WireError, cbor, records
+from firmware.wire import WireError, cbor
 from firmware.wire.batch import Batch, bytes_for
 
 
@@ -39,26 +39,25 @@ class Recorder:
         self._rtc.keep(note, length)
 
     def _announce(self) -> None:
+        from firmware.wire import records  # `start` forgets it again
+
         self._epoch = self._outbox.head
         payload = records.encode_channels(self._outbox.log, self._epoch, self._describe())
         self._outbox.append(CHANNELS, payload, len(payload))
 
     def _take_back(self, payload: bytes) -> None:
         """Append the frame that was open when the node was reset, unless it was closed after it had been saved."""
+        from firmware.wire import records
+
         outbox = self._outbox
         try:
             _, log, seq = records.decode_head(payload)
         except WireError:  # of another firmware
             return
-        if log != outbox.log or any(_is_frame(outbox, i) for i in range(max(seq, outbox.tail), outbox.head)):
+        if log != outbox.log or any(outbox.kind(i) == FRAME for i in range(max(seq, outbox.tail), outbox.head)):
             return
         payload = renumber(payload, outbox.head)
         outbox.append(FRAME, payload, len(payload))
-
-
-def _is_frame(outbox: Outbox, seq: int) -> bool:
-    found = outbox.read(seq, bytearray(records.MAX_BYTES))
-    return found is not None and found[0] == FRAME
 
 
 def renumber(payload: bytes, seq: int) -> bytes:

@@ -71,7 +71,7 @@ def put(name, length, text):
 SELF_TEST = """
 import asyncio, json
 from firmware.hal.buses import Buses
-from firmware.sensing.drivers import open_driver
+from firmware.sensing.opening import open_driver
 async def watch(row, buses, seconds):
     out = {"sensor": row["name"], "driver": row["driver"], "values": {}, "error": ""}
     try:

@@ -48,7 +48,7 @@ class Workshop:
 
     directory: Path
     enrolment: Enrolment
-    release: Callable[[str], Path]
+    release: Callable[[str, bool], Path]
     network: Network
     scope: Any
     virtual: bool = False
@@ -178,7 +178,7 @@ class _Run:
             if about.architecture != native and not self._workshop.virtual:
                 todo = "add the right image with `citynode image add`, and start again with --fresh"
                 raise BenchError(expected=f"MicroPython for {native}", got=about.architecture or "none", todo=todo)
-            files = _app_files(self._workshop.release(about.architecture))
+            files = _app_files(self._workshop.release(about.architecture, not self._order.design.board.psram_bytes))
             sent = console.install(files, lambda n, all_: self._report("install", f"app: {n} of {all_} files"))
         return {"files": len(files), "sent": sent}
 

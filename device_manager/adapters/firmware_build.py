@@ -11,7 +11,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from device_manager.adapters import firmware_names
+from device_manager.adapters import firmware_names, firmware_parameters
+from device_manager.adapters.firmware_parameters import shorten_parameters
 from device_manager.errors import SetupError
 
 # What `platform.machine()` says -> mpy-cross's name of the native code.
@@ -25,25 +26,29 @@ def firmware_root() -> Path:
     return Path(next(iter(firmware.__path__))).resolve().parent
 
 
-def compile_firmware(parent: Path, architecture: str | None = None) -> Path:
+def compile_firmware(parent: Path, architecture: str | None = None, *, lean: bool = False) -> Path:
     """Return a directory below `parent` that holds `firmware` compiled; made when its sources are new.
 
-    `architecture` is mpy-cross's name of the native code, None this machine's.
+    `architecture` is mpy-cross's name of the native code, None this machine's. `lean` is for boards without PSRAM:
+    tracebacks without line numbers, 4 kB less on a PC.
     SetupError names the file that mpy-cross refuses, or says that there is no mpy-cross for this machine.
     """
     source = firmware_root() / "firmware"
     files = sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".md")
-    digest = hashlib.sha256(Path(firmware_names.__file__).read_bytes())  # what is made depends on how
+    digest = hashlib.sha256()
+    for how in (firmware_names, firmware_parameters):  # what is made depends on how
+        digest.update(Path(str(how.__file__)).read_bytes())
     for path in files:
         digest.update(f"{path.relative_to(source)}\0".encode() + path.read_bytes() + b"\0")
     native = architecture or _ARCHITECTURES.get(platform.machine(), "")
-    target = parent / f"firmware-{native}-{digest.hexdigest()[:16]}"
+    target = parent / f"firmware-{native}{'-lean' if lean else ''}-{digest.hexdigest()[:16]}"
     if not target.exists():
-        _build(source, files, target, native)
+        options = [*([f"-march={native}"] if native else []), *(["-O3"] if lean else [])]
+        _build(source, files, target, options)
     return target
 
 
-def _build(source: Path, files: list[Path], target: Path, architecture: str) -> None:
+def _build(source: Path, files: list[Path], target: Path, options: list[str]) -> None:
     """Build beside the target and rename at the end: what is there is whole."""
     working = target.with_name(target.name + ".new")
     shutil.rmtree(working, ignore_errors=True)
@@ -55,20 +60,19 @@ def _build(source: Path, files: list[Path], target: Path, architecture: str) -> 
             texts[str(path.relative_to(source.parent))] = path.read_text("utf-8")
         else:
             shutil.copyfile(path, place)
-    shortened = firmware_names.shorten(texts)
+    shortened = shorten_parameters(firmware_names.shorten(texts))
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _cross(Path(name), shortened[name], working, architecture), shortened))
+        list(pool.map(lambda name: _cross(Path(name), shortened[name], working, options), shortened))
     working.rename(target)
 
 
-def _cross(name: Path, text: str, working: Path, architecture: str) -> None:
+def _cross(name: Path, text: str, working: Path, options: list[str]) -> None:
     source = working / name
     source.write_text(text, "utf-8")
     output = source.with_suffix(".mpy")
-    native = [f"-march={architecture}"] if architecture else []
     # The module's own name as the name of its source: MicroPython keeps every name once, and has this one already.
     module = ".".join(name.with_suffix("").parts).removesuffix(".__init__")
-    command = [_mpy_cross(), *native, "-s", module, "-o", str(output), str(source)]
+    command = [_mpy_cross(), *options, "-s", module, "-o", str(output), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     source.unlink()
     if done.returncode:

@@ -3,7 +3,8 @@
 import asyncio
 import gc
 
-from firmware.link import client, delivery, packets, session, trust
+from firmware import forget
+from firmware.link import client, delivery, packets, session
 from firmware.link.sender import NOT_A_RECORD, Sender
 from firmware.link.transport import LinkError, describe
 from firmware.wire import WireError, const, messages, topics
@@ -163,7 +164,7 @@ class Link:
         try:
             if self._tls:
                 self._make_room()
-                self._context = self._context or trust.make_context(self._tls, self._note_denied)
+                self._context = self._context or self._make_context(self._tls)
             await self._client.open((broker["host"], broker["port"]), self._context, name, self._write_connect)
         except (OSError, ValueError, LinkError, MemoryError) as error:
             return self._failed(self._denied or describe(error))
@@ -172,6 +173,13 @@ class Link:
         self._delivery.connected()
         self._delivery.window = self._client.window
         return session.DONE
+
+    def _make_context(self, files: dict) -> object:
+        from firmware.link import trust  # wanted once
+
+        context = trust.make_context(files, self._note_denied)
+        forget("link.trust")
+        return context
 
     async def _introduce(self) -> str:
         try:

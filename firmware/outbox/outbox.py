@@ -12,40 +12,53 @@ name numbers that the manager has in fact committed (it was told so, or not, by 
 what the node no longer has.
 """
 
+from firmware import forget
 from firmware.outbox import layout
-from firmware.outbox.cursor import BLANK, RECORD, Cursor
+from firmware.outbox.cursor import RECORD, Cursor
 from firmware.outbox.sectors import Sectors
-from firmware.wire import WireError, const, records
+from firmware.wire import WireError, const
 
 FULL = "outbox full"
 _NONE = const(-1)
 
 
+def _records():
+    """Losses are rare: their code is loaded when the first one is read or written."""
+    from firmware.wire import records
+
+    return records
+
+
 class Outbox:
-    """`flash` has size_bytes, read, program and erase (see hal.flash.Flash); `random_u32()` names a new log."""
+    """`flash` has size_bytes, read, program and erase (see hal.flash.Flash); `random_u32()` names a new log.
+
+    For `mount`, which finds everything again at the start: sectors, walker, offset (of the next record in the newest
+    sector), enter, end_seq, loaded_loss, owe.
+    """
 
     KIND_NAMES = layout.KIND_NAMES
 
     def __init__(self, flash, random_u32) -> None:
         self._flash = flash
         self._record_head = bytearray(layout.RECORD_HEAD_BYTES)
-        self._sectors = Sectors(flash)
-        if not self._sectors.open():
-            self._sectors.format(random_u32())
-        self.log = self._sectors.log
+        self.sectors = Sectors(flash)
+        if not self.sectors.open():
+            self.sectors.format(random_u32())
+        self.log = self.sectors.log
         self._reader = Cursor(flash, self.log)  # for read() alone, so that sending in order stays cheap
-        self._walker = Cursor(flash, self.log)
+        self.walker = Cursor(flash, self.log)
         self._owed_first = self._owed_last = _NONE  # dropped, and not yet declared by a loss record
         self.head = self.released = 0
-        self._offset = layout.NOTE_AT
-        self._find_head()
-        self._find_released()
-        self._find_owed()
+        self.offset = layout.NOTE_AT
+        from firmware.outbox import mount  # wanted once
+
+        mount.mount(self)
+        forget("outbox.mount")
 
     @property
     def tail(self) -> int:
         """Oldest record that flash still has; equals `head` when there is none."""
-        return self._sectors.first_seq(self._sectors.oldest)
+        return self.sectors.first_seq(self.sectors.oldest)
 
     @property
     def buffered(self) -> int:
@@ -55,7 +68,7 @@ class Outbox:
     @property
     def lost(self) -> int:
         """Unreleased records dropped or given up; a reboot may forget those since the newest sector began."""
-        return self._sectors.lost
+        return self.sectors.lost
 
     def append(self, kind: int, buf: bytes, length: int) -> int:
         """Keep a record, the first `length` bytes of `buf`, that was encoded with seq == head; return that seq.
@@ -75,18 +88,18 @@ class Outbox:
         A full ring gives up its oldest sector here, half a sector earlier than it had to. So `append` erases only when
         nobody was idle for half a sector.
         """
-        if self._offset < layout.SECTOR_BYTES // 2:
+        if self.offset < layout.SECTOR_BYTES // 2:
             return
-        if self._sectors.is_full():
+        if self.sectors.is_full():
             self._drop_oldest()
-        self._sectors.prepare()
+        self.sectors.prepare()
         if self._owed_last != _NONE:
             self._declare_owed()
 
     def append_loss(self, first: int, last: int, reason: str) -> int:
         """Give up records `first`..`last` (any below head) for ever; return the seq of the record that says so."""
-        payload = records.encode_loss(self.log, self.head, first, last, reason)
-        self._sectors.lost += last - first + 1
+        payload = _records().encode_loss(self.log, self.head, first, last, reason)
+        self.sectors.lost += last - first + 1
         return self.append(layout.LOSS, payload, len(payload))
 
     def read(self, seq: int, buf: bytearray) -> tuple | None:
@@ -103,13 +116,17 @@ class Outbox:
             return None
         return cursor.kind, cursor.length
 
+    def kind(self, seq: int) -> int | None:
+        """The kind of record `seq`, None when it is not whole; needs no buffer."""
+        return self._reader.kind if self._seek(self._reader, seq) and self._reader.holds() else None
+
     def last_unreadable(self, seq: int) -> int:
         """The last number of the unreadable run that begins at `seq`, a record for which `read` returned None."""
         if not self.tail <= seq < self.head:
             raise ValueError("expected a record in %d..%d, got %d" % (self.tail, self.head - 1, seq))
         if self._seek(self._reader, seq):
             return seq
-        return (self._reader.seq if self._reader.seq > seq else self._end_seq(self._sectors.find(seq))) - 1
+        return (self._reader.seq if self._reader.seq > seq else self.end_seq(self.sectors.find(seq))) - 1
 
     def release(self, next_seq: int) -> None:
         """The manager has committed everything below `next_seq`; costs one small program operation, and no erase."""
@@ -118,26 +135,26 @@ class Outbox:
         if next_seq <= self.released:
             return
         self.released = next_seq
-        self._sectors.flag_released_below(next_seq)
+        self.sectors.flag_released_below(next_seq)
         last = next_seq - 1
-        if last >= self.tail and self._sectors.find(last) >= self._sectors.unflagged and self._seek(self._walker, last):
-            self._walker.mark_released()
+        if last >= self.tail and self.sectors.find(last) >= self.sectors.unflagged and self._seek(self.walker, last):
+            self.walker.mark_released()
 
-    def _end_seq(self, sector: int) -> int:
-        return self.head if sector == self._sectors.newest else self._sectors.first_seq(sector + 1)
+    def end_seq(self, sector: int) -> int:
+        return self.head if sector == self.sectors.newest else self.sectors.first_seq(sector + 1)
 
-    def _enter(self, cursor: Cursor, sector: int) -> None:
-        cursor.enter(sector, self._sectors.address(sector), self._sectors.first_seq(sector))
+    def enter(self, cursor: Cursor, sector: int) -> None:
+        cursor.enter(sector, self.sectors.address(sector), self.sectors.first_seq(sector))
 
     def _seek(self, cursor: Cursor, seq: int) -> bool:
         """Bring `cursor` to record `seq` and load it; False leaves it behind the damage, or at the damage's start."""
         if not self.tail <= seq < self.head:
             return False
-        sector = self._sectors.find(seq)
+        sector = self.sectors.find(seq)
         if cursor.sector != sector or cursor.seq > seq:
-            self._enter(cursor, sector)
+            self.enter(cursor, sector)
         while cursor.seq <= seq:
-            if cursor.load() != RECORD and not cursor.skip_damage(self._end_seq(sector)):
+            if cursor.load() != RECORD and not cursor.skip_damage(self.end_seq(sector)):
                 return False
             if cursor.seq == seq:
                 return True
@@ -146,33 +163,33 @@ class Outbox:
         return False
 
     def _put(self, kind: int, payload: memoryview) -> int:
-        if self._offset + layout.record_bytes(len(payload)) > layout.NOTE_AT:
+        if self.offset + layout.record_bytes(len(payload)) > layout.NOTE_AT:
             self._next_sector()
         layout.pack_record(self._record_head, self.log, self.head, kind, payload)
-        address = self._sectors.address(self._sectors.newest) + self._offset
+        address = self.sectors.address(self.sectors.newest) + self.offset
         self._flash.program(address, self._record_head)
         self._flash.program(address + layout.RECORD_HEAD_BYTES, payload)
-        self._offset += layout.record_bytes(len(payload))
+        self.offset += layout.record_bytes(len(payload))
         self.head += 1
         return self.head - 1
 
     def _next_sector(self) -> None:
-        if self._sectors.is_full():
+        if self.sectors.is_full():
             self._drop_oldest()
-        self._sectors.start(self.head)
-        self._offset = layout.SECTOR_HEAD_BYTES
+        self.sectors.start(self.head)
+        self.offset = layout.SECTOR_HEAD_BYTES
 
     def _drop_oldest(self) -> None:
-        first, end = self.tail, self._end_seq(self._sectors.oldest)
+        first, end = self.tail, self.end_seq(self.sectors.oldest)
         first = max(first, self.released)
         if first < end:
-            self._sectors.lost += end - first
-            self._owe(first, end - 1)
+            self.sectors.lost += end - first
+            self.owe(first, end - 1)
             self._owe_nested()
-            self._sectors.write_note(self._owed_first, self._owed_last)
-        self._sectors.retire_oldest()
+            self.sectors.write_note(self._owed_first, self._owed_last)
+        self.sectors.retire_oldest()
 
-    def _owe(self, first: int, last: int) -> None:
+    def owe(self, first: int, last: int) -> None:
         if self._owed_last == _NONE:
             self._owed_first, self._owed_last = first, last
         self._owed_first = min(self._owed_first, first)
@@ -180,23 +197,23 @@ class Outbox:
 
     def _owe_nested(self) -> None:
         """Loss records that go with the oldest sector: their ranges go into the new one."""
-        cursor = self._walker
-        oldest = self._sectors.oldest
-        self._enter(cursor, oldest)
-        while cursor.seq < self._end_seq(oldest) and cursor.load() == RECORD:
+        cursor = self.walker
+        oldest = self.sectors.oldest
+        self.enter(cursor, oldest)
+        while cursor.seq < self.end_seq(oldest) and cursor.load() == RECORD:
             if cursor.kind == layout.LOSS and cursor.seq >= self.released:
-                loss = self._loaded_loss()
+                loss = self.loaded_loss()
                 if loss:
-                    self._owe(loss[0], loss[1])
+                    self.owe(loss[0], loss[1])
             cursor.advance()
 
-    def _loaded_loss(self) -> tuple:
+    def loaded_loss(self) -> tuple:
         """(first, last) of the loss record that the walker has loaded, () when it is damaged."""
-        payload = bytearray(self._walker.length)
-        if not self._walker.read(memoryview(payload)):
+        payload = bytearray(self.walker.length)
+        if not self.walker.read(memoryview(payload)):
             return ()
         try:
-            fields = records.decode("loss", bytes(payload))
+            fields = _records().decode("loss", bytes(payload))
         except WireError:  # of a newer contract: its range stays unknown here, the manager has it or asks
             return ()
         return fields["first"], fields["last"]
@@ -204,63 +221,8 @@ class Outbox:
     def _declare_owed(self) -> None:
         first = max(self._owed_first, self.released)
         if first <= self._owed_last:
-            payload = records.encode_loss(self.log, self.head, first, self._owed_last, FULL)
-            if self._offset + layout.record_bytes(len(payload)) > layout.NOTE_AT:
+            payload = _records().encode_loss(self.log, self.head, first, self._owed_last, FULL)
+            if self.offset + layout.record_bytes(len(payload)) > layout.NOTE_AT:
                 return  # never in a new sector; an old debt waits for the next append
             self._put(layout.LOSS, memoryview(payload))
         self._owed_first = self._owed_last = _NONE
-
-    def _find_head(self) -> None:
-        cursor = self._walker
-        self._enter(cursor, self._sectors.newest)
-        limit = cursor.seq + layout.SECTOR_BYTES
-        self._offset = layout.NOTE_AT  # closed, unless the walk ends at blank flash without damage
-        broken = self._sectors.is_damaged
-        while True:
-            found = cursor.load()
-            if found == BLANK and not broken:
-                self._offset = cursor.offset
-                break
-            if found == RECORD and cursor.holds():
-                cursor.advance()
-                continue
-            broken = True
-            if found == BLANK or not cursor.skip_damage(limit):
-                break
-            cursor.advance()
-        self.head = cursor.seq
-
-    def _find_released(self) -> None:
-        cursor = self._walker
-        sector = self._sectors.unflagged
-        # Without any mark nothing is known: the sectors before the oldest may have been dropped unreleased.
-        self.released = self._sectors.first_seq(sector) if sector > self._sectors.oldest else 0
-        self._enter(cursor, sector)
-        end = self._end_seq(sector)
-        while cursor.seq < end:
-            if cursor.load() != RECORD and not cursor.skip_damage(end):
-                break
-            if cursor.state == 0:
-                self.released = cursor.seq + 1
-            cursor.advance()
-
-    def _find_owed(self) -> None:
-        """A cut between a drop and its loss record leaves a note that no loss record answers."""
-        newest = self._sectors.newest
-        for sector in range(max(self._sectors.oldest, newest - 1), newest + 1):
-            note = self._sectors.read_note(sector)
-            if note and not self._answered(note):
-                self._owe(note[0], note[1])
-
-    def _answered(self, note: tuple) -> bool:
-        cursor = self._walker
-        newest = self._sectors.newest
-        for sector in range(max(self._sectors.oldest, newest - 1), newest + 1):
-            self._enter(cursor, sector)
-            while cursor.seq < self._end_seq(sector) and cursor.load() == RECORD:
-                if cursor.kind == layout.LOSS:
-                    loss = self._loaded_loss()
-                    if loss and loss[0] <= max(note[0], self.released) and loss[1] >= note[1]:
-                        return True
-                cursor.advance()
-        return False

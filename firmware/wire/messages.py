@@ -69,9 +69,12 @@ def from_items(kind: str, items) -> dict:
 
 def rows(table: str):
     """Yield (key, field, type, required) of a table as in FIELDS."""
-    for row in table.split(","):
-        key, name, kind = row.split()
+    at = 0
+    while at < len(table):  # row by row: a list of all would take 2 kB from a node at once
+        end = table.find(",", at) % (len(table) + 1)
+        key, name, kind = table[at:end].split()
         yield int(key), name.rstrip("?"), kind, name[-1] != "?"
+        at = end + 1
 
 
 def pack_fields(table: str, fields: dict) -> dict:

@@ -10,18 +10,11 @@ FAULT = 8  # the sensor reports a fault or does not answer
 UNSYNCED = 16  # the clock was not synchronised since boot
 MAINTENANCE = 32  # a technician works at the node
 
-NAMES = (
-    (WARM_UP, "warm-up"),
-    (OUT_OF_RANGE, "out of range"),
-    (STUCK, "stuck"),
-    (FAULT, "sensor fault"),
-    (UNSYNCED, "clock unsynced"),
-    (MAINTENANCE, "maintenance"),
-)
+NAMES = "warm-up,out of range,stuck,sensor fault,clock unsynced,maintenance"  # of bits 0, 1, 2, ..
 
 
 def names(flags: int) -> list:
     """Return the names of the set bits; bits without a name appear as 'bit N'."""
-    known = [name for bit, name in NAMES if flags & bit]
+    known = [name for bit, name in enumerate(NAMES.split(",")) if flags >> bit & 1]
     rest = flags & ~63
     return known + ["bit %d" % i for i in range(6, 31) if rest >> i & 1]

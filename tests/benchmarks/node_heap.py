@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.virtual_node import VirtualNode
 from device_manager.settings import Timing
@@ -55,6 +56,7 @@ def run(short: bool) -> list[Row]:
     seconds, each = (120, 20) if short else (1800, 60)
     form = f"{seconds} s"
     with tempfile.TemporaryDirectory() as folder, _fleet(Path(folder)) as fleet:
+        fleet.firmware = compile_firmware(Path(folder), lean=True)  # as on every board without PSRAM
         long = _observe(fleet, HEAP_KB, seconds)
         low, high = LEAST_KB, MOST_KB
         while high - low > STEP_KB:

@@ -7,7 +7,7 @@ import asyncio
 
 import machine
 
-from firmware.sensing.drivers import open_driver
+from firmware.sensing.opening import open_driver
 from firmware.sensing.sensor import Sensor
 from firmware.virtual.board import Board
 from firmware.virtual.i2c import I2C

@@ -9,7 +9,8 @@ FAKES = Path(__file__).parent.parent / "fakes"
 PRELUDE = """
 import asyncio, struct
 from node_parts import ListDriver, TableI2C, crc_words
-from firmware.sensing.drivers import SensorError, open_driver, scaled
+from firmware.sensing.drivers import SensorError, scaled
+from firmware.sensing.opening import open_driver
 from firmware.sensing.drivers import dnms, sen5x6x
 from firmware.wire import quality
 

@@ -19,7 +19,8 @@ DATA = Path(__file__).parent.parent / "data" / "uart_frames"
 PRELUDE = """
 import asyncio, json, struct
 from node_parts import TableI2C, crc_words
-from firmware.sensing.drivers import SensorError, open_driver
+from firmware.sensing.drivers import SensorError
+from firmware.sensing.opening import open_driver
 from firmware.wire import quality
 
 READY = crc_words(b"\\x00\\x01")

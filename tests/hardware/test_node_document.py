@@ -15,7 +15,7 @@ from hardware.node_document import bus_rows, sensor_rows
 SCRIPT = """
 import json
 from firmware.hal.buses import Buses
-from firmware.sensing.drivers import open_driver
+from firmware.sensing.opening import open_driver
 from firmware.sensing.record import Record
 from firmware.sensing.sensor import Sensor
 node = json.load(open("node.json"))

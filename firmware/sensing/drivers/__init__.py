@@ -1,4 +1,4 @@
-"""Sensor drivers, opened by the name in the node's configuration.
+"""Sensor drivers, opened by the name in the node's configuration (see `opening`).
 
 The protocol of a driver:
 
@@ -19,24 +19,9 @@ driver allocates nothing that grows, waits only by asyncio, and never longer tha
 Channels are ordered so that neighbours have similar numbers: the frame keeps one running sum through its columns.
 """
 
-AIR = ("sen55", "sen66", "sps30", "scd41", "sht45", "bme280", "pms5003", "pms5003t", "sds011")
-NAMES = AIR + ("microphone", "dnms", "pulse_counter", "vl53l1x", "ld2450")
-
 
 class SensorError(Exception):
     """A sensor answered what it may not answer; the text says what was expected and what came."""
-
-
-def open_driver(row: dict, buses):
-    """Return the driver for one row of the configuration's sensors; ValueError for an unknown name.
-
-    `buses` opens hardware: i2c(bus), counter(pin). Only modules of configured sensors are loaded.
-    """
-    name = row["driver"]
-    if name not in NAMES:
-        raise ValueError("expected a driver of %s, got %s: correct it" % (", ".join(NAMES), name))
-    module = __import__("firmware.sensing.drivers." + name, None, None, ("open",))
-    return module.open(row, buses)
 
 
 def scaled(raw: int, raw_per_unit: int, denominator: int) -> int:

@@ -68,7 +68,7 @@ import json  # noqa: E402
 
 from firmware.hal.buses import Buses  # noqa: E402
 from firmware.hal.clock import Clock  # noqa: E402
-from firmware.sensing.drivers import open_driver  # noqa: E402
+from firmware.sensing.opening import open_driver  # noqa: E402
 from firmware.sensing.record import Record  # noqa: E402
 from firmware.sensing.sampler import Sampler  # noqa: E402
 from firmware.sensing.sensor import Sensor  # noqa: E402

@@ -262,7 +262,7 @@ def case_rotten_header_of_the_newest_sector_repeats_no_number():
     for records_in_newest in (1, 3, 9):
         flash, kept = NorFlash(6), {}
         outbox = Outbox(flash, new_log)
-        while outbox._sectors.newest < 7 or outbox.head - outbox._sectors.first_seq(7) < records_in_newest:
+        while outbox.sectors.newest < 7 or outbox.head - outbox.sectors.first_seq(7) < records_in_newest:
             put(outbox, 390, kept)
         outbox.release(outbox.head - 2)
         head = outbox.head
@@ -271,7 +271,7 @@ def case_rotten_header_of_the_newest_sector_repeats_no_number():
         assert again.head == head, (again.head, head)
         check_all(again, kept)
         assert put(again, 390, kept) == head
-        assert again._sectors.newest == 8
+        assert again.sectors.newest == 8
         for box in (again, Outbox(flash, never)):
             assert box.head == head + 1
             check_all(box, kept)
