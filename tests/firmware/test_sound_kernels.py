@@ -33,7 +33,7 @@ def run_checked(c: list[int], samples: list[int]) -> tuple[Words, list[int]]:
     c[KERNEL.SAMPLES] = len(samples)
     Int32.log = log = []
     try:
-        KERNEL.weigh(0, slots(samples), c, s)
+        KERNEL.weigh(0, 0, 0, slots(samples), c, s)
     finally:
         Int32.log = None
     return s, log
@@ -124,7 +124,7 @@ for block in job:
     for sample in block:
         p.append(sample * 4096)
         p.append(0)
-    kernels.weigh(0, p, c, s)
+    kernels.weigh(0, 0, 0, p, c, s)
     kernels.square(0, p, c, s)
     kernels.add(s)
     kernels.follow(c, s)
@@ -146,7 +146,7 @@ def test_viper_computes_what_the_checked_source_computes(micropython, tmp_path):
     assert their_c == c
     for block, theirs in zip(blocks, got, strict=True):
         p = slots(block)
-        KERNEL.weigh(0, p, c, s)
+        KERNEL.weigh(0, 0, 0, p, c, s)
         KERNEL.square(0, p, c, s)
         KERNEL.add(s)
         KERNEL.follow(c, s)

@@ -39,7 +39,7 @@ def _pass(kernels: SimpleNamespace, c: list[int], proof: Proof) -> dict[str, Num
     states = [Number(proof, -proof.bound({name: 1.0}), proof.bound({name: 1.0}), {name: 1.0}) for name in STATES]
     p = [Number(proof, LEAST, MOST), 0]
     s: list[Any] = [*states, *[0] * (kernels.S_WORDS - 6)]
-    kernels.weigh(0, p, c, s)
+    kernels.weigh(0, 0, 0, p, c, s)
     return {**{name: s[i] for i, name in enumerate(STATES)}, "PEAK": s[kernels.PEAK], "NEAR": s[kernels.NEAR_TOP]}
 
 

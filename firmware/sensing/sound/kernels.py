@@ -84,8 +84,11 @@ EXPONENT_ZERO = const(10)  # the exponent is kept with this added
 
 
 @micropython.viper
-def weigh(at: int, p: ptr32, c: ptr32, s: ptr32):
-    """Filter the block that begins at word `at` of `p` and leave its magnitudes there, one a word."""
+def weigh(y: int, x: int, at: int, p: ptr32, c: ptr32, s: ptr32):
+    """Filter the block that begins at word `at` of `p` and leave its magnitudes there, one a word.
+
+    `y` and `x` are whatever the caller gives: the first three locals live in registers, a quarter of the time.
+    """
     b0 = (c[B0] & 0x3FFFFFFF ^ 0x20000000) - 0x20000000
     b1 = (c[B1] & 0x3FFFFFFF ^ 0x20000000) - 0x20000000
     b2 = (c[B2] & 0x3FFFFFFF ^ 0x20000000) - 0x20000000

@@ -91,7 +91,7 @@ class Meter:
 
     def _block(self, at: int, slots) -> None:
         c, s = self._c, self._s
-        kernels.weigh(at, slots, c, s)
+        kernels.weigh(0, 0, at, slots, c, s)
         if self._settle:
             self._settle -= 1
             return

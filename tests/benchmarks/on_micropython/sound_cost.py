@@ -53,7 +53,7 @@ def main(rate_hz: int, chunks: int, rounds: int) -> None:
     def weigh():
         for part in parts:
             for at in range(0, 2 * frames, 2 * meter.samples):
-                kernels.weigh(at, part, meter._c, meter._s)
+                kernels.weigh(0, 0, at, part, meter._c, meter._s)
 
     samples = frames * chunks
     for _ in range(2 + 40 // chunks):  # past settling
