@@ -1,7 +1,8 @@
 """The command `citynode`: parse, call one service, show. One file for each group of commands.
 
 A person meets one line for each thing that goes wrong; the exit code is 2 for a wrong call or an unfit machine, 1 for a
-failure on the way, 130 after Ctrl-C. Services are imported inside the commands, so that `--help` stays fast.
+failure on the way, 130 after Ctrl-C. What commands there are stands in `lazy.py`; services are imported inside the
+commands, so that `--help` stays fast.
 """
 
 import os
@@ -11,29 +12,13 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from device_manager.cli import (
-    bench,
-    broker,
-    ca,
-    calibration,
-    data,
-    demo,
-    hardware,
-    image,
-    init,
-    label,
-    node,
-    order,
-    provision,
-    serve,
-    site,
-    store,
-)
+from device_manager.cli.lazy import LazyGroup
 from device_manager.cli.output import say
 from device_manager.errors import CitynodeError
 
 app = typer.Typer(
     name="citynode",
+    cls=LazyGroup,
     help="Sensor nodes of a city: their manager, and a fleet of virtual nodes to try it with.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,22 +26,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("init")(init.init)
-app.command("serve")(serve.serve)
-app.command("provision")(provision.provision)
-app.command("bench")(bench.bench)
-app.command("label")(label.label)
-app.add_typer(image.app, name="image")
-app.add_typer(broker.app, name="broker")
-app.add_typer(ca.app, name="ca")
-app.add_typer(node.app, name="node")
-app.add_typer(order.app, name="order")
-app.add_typer(site.app, name="site")
-app.add_typer(data.app, name="data")
-app.add_typer(calibration.app, name="calibration")
-app.add_typer(store.app, name="store")
-app.add_typer(hardware.app, name="hardware")
 
 
 def _print_version(wanted: bool) -> None:

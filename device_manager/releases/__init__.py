@@ -1,4 +1,4 @@
 """Releases: built, signed, kept, and brought to nodes.
 
-    offering   the port by which a rollout says which node shall have which release
+offering   the port by which a rollout says which node shall have which release
 """

@@ -18,6 +18,7 @@ import pytest
 from device_manager import app
 from device_manager.cli import main
 from device_manager.cli.data import moment
+from device_manager.cli.lazy import COMMANDS, load
 from device_manager.errors import UsageError
 from device_manager.fleet import local, open_fleet
 from device_manager.settings import Timing
@@ -92,6 +93,20 @@ def test_help_imports_no_service() -> None:
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment(), cwd=ROOT)
     heavy = {"numpy", "sqlalchemy", "cryptography", "paho", "cbor2", "pyarrow", "iotcore", "rich"}
     assert heavy & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_line_of_a_command_says_what_its_file_says(name: str) -> None:
+    said = load(name).help or ""
+    assert " ".join(said.split("\n\n")[0].split()) == COMMANDS[name]
+
+
+def test_calling_a_command_loads_no_other() -> None:
+    source = "import sys, device_manager.cli.lazy as l; l.load('node'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment(), cwd=ROOT)
+    loaded = {name for name in done.stdout.split() if name.startswith("device_manager.cli.")}
+    assert "device_manager.cli.node" in loaded
+    assert not loaded & {"device_manager.cli.hardware", "device_manager.cli.data", "device_manager.cli.provision"}
 
 
 @pytest.mark.parametrize("command", ["demo", "init", "serve", "node list", "node show", "node add", "node simulate",
