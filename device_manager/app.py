@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from device_manager import children
 from device_manager import settings as settings_file
 from device_manager.adapters import broker_check, mosquitto
 from device_manager.adapters.broker_check import Finding
@@ -46,7 +47,7 @@ from device_manager.keeping_up import KeepingUp
 from device_manager.registry import Scope
 from device_manager.registry.service import DECOMMISSIONED, REJECTED
 from device_manager.series.keeping import Keeper
-from device_manager.settings import BrokerSettings, Settings
+from device_manager.settings import OFF, BrokerSettings, Listening, Settings
 from device_manager.shadow import JsonFold
 from device_manager.upkeep import Upkeep
 
@@ -54,10 +55,13 @@ log = logging.getLogger("citynode")
 PORTS_TRIED = 100
 
 
-def initialise(directory: Path, *, name: str, host: str, port: int | None, broker: str | None) -> Settings:
+def initialise(
+    directory: Path, *, name: str, host: str, port: int | None, broker: str | None, twin: Listening = OFF
+) -> Settings:
     """Make a data directory: identities, database, broker directory, and last `settings.toml`, which makes it one.
 
-    `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where installed, else iotcore.
+    `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where installed, else iotcore;
+    `twin` is where the open interfaces listen.
     """
     directory = directory.absolute()
     if (directory / settings_file.FILE_NAME).exists():
@@ -68,7 +72,7 @@ def initialise(directory: Path, *, name: str, host: str, port: int | None, broke
         raise UsageError(expected="a new or empty directory", got=f"files in {directory}", todo=todo)
     kind = broker or ("mosquitto" if mosquitto.find() else "iotcore")
     chosen = BrokerSettings(kind, host, port or free_port(host))
-    made = Settings(directory, name, chosen)
+    made = Settings(directory, name, chosen, twin=twin)
     settings_file.check(chosen, made.file)
     fresh = not directory.exists()
     make_private_directory(directory)
@@ -114,6 +118,7 @@ class Manager:
                 log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
             self._start_ingest(parts)
             self._start_series(parts)
+            children.start(self.settings, parts)
             self._parts = parts.pop_all()
 
     def stop(self) -> None:

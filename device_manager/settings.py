@@ -50,7 +50,7 @@ host = "{web.host}"
 port = {web.port}
 
 [twin]
-# The open interfaces: SensorThings API, exports, public page.
+# The open interfaces: SensorThings API, exports, public page. Port 0: they are not served.
 host = "{twin.host}"
 port = {twin.port}
 """
@@ -84,7 +84,7 @@ class BrokerSettings:
 
 @dataclass(frozen=True)
 class Listening:
-    """Where a service of the manager listens for HTTP; 127.0.0.1 is this machine only."""
+    """Where a service of the manager listens for HTTP; 127.0.0.1 is this machine only, port 0 is not at all."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -92,6 +92,7 @@ class Listening:
 
 WEB = Listening(port=8080)
 TWIN = Listening(port=8081)
+OFF = Listening(port=0)
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,8 @@ def _table(document: dict[str, object], name: str, where: Path) -> dict[str, obj
 def _listening(table: dict[str, object], name: str, default: Listening, where: Path) -> Listening:
     host = _take(table, f"{name}.host", default.host, where)
     port = _take(table, f"{name}.port", default.port, where)
-    if not 1 <= port <= 65535:
-        _refuse(where, f"{name}.port", "1 to 65535", port)
+    if not 0 <= port <= 65535:
+        _refuse(where, f"{name}.port", "0 (not served) to 65535", port)
     return Listening(host, port)
 
 

@@ -24,6 +24,9 @@ _WINDOW = """
 SELECT number, node_id, log_id, start_s, payload, 0 FROM frame
 WHERE node_id = ? AND start_s IS NOT NULL AND start_s > ? AND start_s < ? ORDER BY start_s
 """
+_EDGE = """
+SELECT start_s FROM frame WHERE node_id = ? AND start_s IS NOT NULL AND start_s >= ? AND start_s < ? ORDER BY
+"""
 _BEFORE = "SELECT start_s FROM frame WHERE log_id = ? AND seq < ? AND start_s IS NOT NULL ORDER BY seq DESC LIMIT 1"
 _BEHIND = "SELECT start_s FROM frame WHERE log_id = ? AND seq > ? AND start_s IS NOT NULL ORDER BY seq LIMIT 1"
 
@@ -68,6 +71,13 @@ class SqlFrames:
         """See `FrameSource.page`."""
         rows = self._all(f"SELECT {_RECORD} FROM frame WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
         return [StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows]
+
+    def frame_span(self, node_id: int, since_s: int, until_s: int) -> tuple[int, int] | None:
+        """See `FrameSource.frame_span`."""
+        found = [self._all(f"{_EDGE} start_s {way} LIMIT 1", (node_id, since_s, until_s)) for way in ("ASC", "DESC")]
+        begins = [rows[0][0] for rows in found if rows]
+        begins += [start_s for _, start_s, _ in self._series.dated(node_id, since_s - 1, until_s)]
+        return (min(begins), max(begins)) if begins else None
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:
         """See `FrameSource.record`."""

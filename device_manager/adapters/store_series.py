@@ -114,10 +114,25 @@ class SqlSeries:
         with self._connect() as connection:
             return SqlSeriesStep(connection).replacing(low, high)
 
+    def renaming(self, low: int, high: int) -> list[Block]:
+        """See `SeriesReader.renaming`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).renaming(low, high)
+
     def chunks(self, site_id: int, period: str, since_s: int, until_s: int) -> list[tuple[ChunkKey, Chunk]]:
         """See `SeriesReader.chunks`."""
         with self._connect() as connection:
             return SqlSeriesStep(connection).chunks(site_id, period, since_s, until_s)
+
+    def chunk_begins(self, site_id: int, period: str) -> list[int]:
+        """See `SeriesReader.chunk_begins`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).chunk_begins(site_id, period)
+
+    def layouts(self) -> list[tuple[int, int, tuple[Channel, ...]]]:
+        """See `SeriesReader.layouts`."""
+        with self._connect() as connection:
+            return SqlSeriesStep(connection).layouts()
 
     def chunk(self, key: ChunkKey) -> Chunk | None:
         """See `SeriesReader.chunk`."""
@@ -184,11 +199,28 @@ class SqlSeriesStep:
         sql = f"SELECT {_BLOCK} FROM block WHERE old_high > 0 AND old_high >= ? AND old_low <= ? ORDER BY first"
         return [Block(*row) for row in self._run(sql, (low, high))]
 
+    def renaming(self, low: int, high: int) -> list[Block]:
+        """See `SeriesReader.renaming`."""
+        sql = f"SELECT {_BLOCK} FROM block WHERE old_high > 0 AND first + count > ? AND first <= ? ORDER BY first"
+        return [Block(*row) for row in self._run(sql, (low, high))]
+
     def chunks(self, site_id: int, period: str, since_s: int, until_s: int) -> list[tuple[ChunkKey, Chunk]]:
         """See `SeriesReader.chunks`."""
         sql = _CHUNK + "site_id = ? AND period = ? AND first_s > ? AND first_s < ? ORDER BY first_s, node_id"
         arguments = (site_id, PERIODS.index(period), since_s - chunks.SPANS_S[period], until_s)
         return [_chunk(row) for row in self._run(sql, arguments)]
+
+    def chunk_begins(self, site_id: int, period: str) -> list[int]:
+        """See `SeriesReader.chunk_begins`."""
+        sql = "SELECT DISTINCT first_s FROM chunk WHERE site_id = ? AND period = ? ORDER BY first_s"
+        return [row[0] for row in self._run(sql, (site_id, PERIODS.index(period)))]
+
+    def layouts(self) -> list[tuple[int, int, tuple[Channel, ...]]]:
+        """See `SeriesReader.layouts`; those of days and hours, which are few, say it for all but the last hour."""
+        sql = "SELECT DISTINCT site_id, node_id, layout_id FROM chunk WHERE period IN (1, 2)"
+        named = "SELECT id, document FROM layout"
+        documents = {row[0]: tuple(Channel(*fields) for fields in json.loads(row[1])) for row in self._run(named)}
+        return [(row[0], row[1], documents[row[2]]) for row in self._run(sql)]
 
     def chunk(self, key: ChunkKey) -> Chunk | None:
         """See `SeriesReader.chunk`."""

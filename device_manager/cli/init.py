@@ -21,7 +21,8 @@ def init(
     """
     from device_manager import app, settings
 
-    made = app.initialise(data or settings.default_directory(), name=name, host=host, port=port, broker=broker)
+    directory = data or settings.default_directory()
+    made = app.initialise(directory, name=name, host=host, port=port, broker=broker, twin=settings.TWIN)
     if json:
         print_json({"directory": made.directory, "broker": vars(made.broker)})
         return

@@ -24,7 +24,7 @@ from device_manager.errors import UsageError
 from device_manager.fleet import Fleet, local, open_fleet
 from device_manager.overview import summarise
 from device_manager.series import LastValue
-from device_manager.settings import Timing
+from device_manager.settings import Listening, Timing
 
 MOST_NODES = 200
 HEIGHT_M = 3.5
@@ -100,10 +100,14 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
         raise UsageError(expected=f"1 to {MOST_NODES} nodes", got=str(plan.nodes), todo=todo)
     micropython = find_micropython(plan.micropython)
     with _directory(plan.keep) as directory:
-        settings = app.initialise(directory, name="citynode demo", host=HOST, port=any_port(HOST), broker=plan.broker)
+        twin = Listening(HOST, any_port(HOST))
+        settings = app.initialise(
+            directory, name="citynode demo", host=HOST, port=any_port(HOST), broker=plan.broker, twin=twin
+        )
         progress(f"data directory {directory}")
         with Manager(settings) as manager, open_fleet(settings) as fleet:
             progress(f"manager runs, broker {settings.broker.kind} on {HOST} port {settings.broker.port}")
+            progress(f"SensorThings API on http://{twin.host}:{twin.port}/v1.1")
             directories = _register(fleet, plan)
             firmware = compile_firmware(settings.firmware_directory)
             trust = ", each with its own certificate" if settings.broker.tls else ""

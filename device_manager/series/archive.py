@@ -8,7 +8,7 @@ Calibrations and invalidations hold as soon as they are decided; observation num
 the decision in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -48,10 +48,14 @@ class Archive:
     def readings(self, site_id: int, quantity: str, since_s: int, until_s: int) -> list[Reading]:
         """Return the readings of a quantity at a site that begin in [since_s, until_s), one for each channel that was
         there, by node and sensor."""
+        return self.at_site(site_id, (quantity,), since_s, until_s)
+
+    def at_site(self, site_id: int, quantities: Collection[str], since_s: int, until_s: int) -> list[Reading]:
+        """Return the readings of some quantities, as `readings` does of one."""
         found = []
         state = self.state()
         for row in sorted(set(self._nodes_at(site_id, since_s, until_s))):
-            for _, reading in sorted(self._lined_up(row, since_s, until_s, state, quantity).items()):
+            for _, reading in sorted(self._lined_up(row, since_s, until_s, state, quantities).items()):
                 low, high = np.searchsorted(reading.line.start_s, (since_s, until_s)).tolist()
                 at_site = low + np.flatnonzero(reading.site_id[low:high] == site_id)
                 whole = len(at_site) == high - low
@@ -60,7 +64,7 @@ class Archive:
 
     def channel(self, node_id: int, key: Key, since_s: int, until_s: int) -> Reading | None:
         """Return one channel of a node, wherever it hung; None when it has no readings then."""
-        found = self._lined_up(node_id, since_s, until_s, self.state(), key.quantity).get(key)
+        found = self._lined_up(node_id, since_s, until_s, self.state(), (key.quantity,)).get(key)
         if found is None:
             return None
         low, high = np.searchsorted(found.line.start_s, (since_s, until_s)).tolist()
@@ -103,11 +107,13 @@ class Archive:
             if row.site_id == site_id and row.since_s < until_s and not ended:
                 yield row.node_id
 
-    def _lined_up(self, node_id: int, since_s: int, until_s: int, state: State, quantity: str) -> dict[Key, Reading]:
+    def _lined_up(
+        self, node_id: int, since_s: int, until_s: int, state: State, quantities: Collection[str]
+    ) -> dict[Key, Reading]:
         rows = self._source.frames(node_id, since_s, until_s)
         deployments = Deployments(self._source.deployments())
         return line_up(
-            node_id, rows, self._epochs, self._loads, deployments, state, lambda key: key.quantity == quantity
+            node_id, rows, self._epochs, self._loads, deployments, state, lambda key: key.quantity in quantities
         )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from device_manager.series.chunks import Chunk, ChunkKey
 from device_manager.series.decisions import State, fold
 from device_manager.series.deployments import Deployments
-from device_manager.series.epochs import Channel, Epochs
+from device_manager.series.epochs import Channel, Epoch, Epochs
 from device_manager.series.lineup import Reading, line_up
 from device_manager.series.numbering import (
     CORRECTED,
@@ -23,12 +23,11 @@ from device_manager.series.numbering import (
     RAW,
     ROLLUPS,
     Block,
-    members,
+    frames_of,
     numbers,
     replaced_in,
+    replaces,
     rollups,
-    runs,
-    table_of,
 )
 from device_manager.series.rows import FrameRows
 from device_manager.series.store import FrameSource, SeriesReader
@@ -36,13 +35,15 @@ from device_manager.series.store import FrameSource, SeriesReader
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _BLOCKS = 16
+_EVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Observations by number; row i has the `number`, names the number that it `replaces` (0: none), and is of
     `channels[channel]`. `period` is "" for readings; `calibration` is the id behind a corrected value, 0 for a raw one
-    (and for one that no calibration corrects any more: its value is missing). `last` is the number to go on from."""
+    (and for one that no calibration corrects any more: its value is missing). `epoch` is what made a reading, as an
+    index into `epochs`, -1 for roll-ups. `last` is the number to go on from."""
 
     cause: str
     period: str
@@ -59,13 +60,15 @@ class Page:
     flags: Ints
     corrected: npt.NDArray[np.bool_]
     calibration: Ints
+    epoch: Ints
+    epochs: tuple[tuple[int, int], ...]
 
     def __len__(self) -> int:
         return len(self.number)
 
 
 _COLUMNS = ("number", "replaces", "node_id", "site_id", "channel", "start_s", "end_s", "value", "flags", "corrected",
-            "calibration")  # fmt: skip
+            "calibration", "epoch")  # fmt: skip
 
 
 class Feed:
@@ -79,22 +82,31 @@ class Feed:
 
     def pages(self, after: int) -> Iterator[Page]:
         """Yield pages of all observations above number `after`, by number, until there are no more."""
-        while blocks := self._store.blocks_after(after, _BLOCKS):
+        return self.between(after + 1, _EVER)
+
+    def between(self, low: int, high: int) -> Iterator[Page]:
+        """Yield pages of the observations with the numbers low..high, by number; only their frames are read."""
+        while low <= high and (blocks := self._store.blocks_after(low - 1, _BLOCKS)):
             state = fold(self._source.decisions())
             deployments = Deployments(self._source.deployments())
             for block in blocks:
-                low, last = max(block.first, after + 1), block.first + block.size - 1
-                replaced = replaced_in(self._store.replacing(low, last), low, last)
-                for page in self._pages(block, state, deployments):
-                    yield _cleaned(page, low, replaced)
-            after = last
+                first, last = max(block.first, low), min(block.first + block.size - 1, high)
+                if first > high:
+                    return
+                replaced = replaced_in(self._store.replacing(first, last), first, last)
+                for page in self._pages(block, state, deployments, first, last):
+                    yield _cleaned(page, first, last, replaced)
+            low = blocks[-1].first + blocks[-1].size
 
-    def _pages(self, block: Block, state: State, deployments: Deployments) -> Iterator[Page]:
+    def lineage(self, page: Page) -> list[Epoch | None]:
+        """Return what made a page's readings, by its `epoch`."""
+        return [self._epochs.get(*name) for name in page.epochs]
+
+    def _pages(self, block: Block, state: State, deployments: Deployments, first: int, last: int) -> Iterator[Page]:
         if block.form == ROLLUPS:
-            yield from self._rolled(block)
+            yield from self._rolled(block, first, last)
             return
-        held = table_of(members(block))[0] if block.form == FRAMES else np.unique(runs(block).frame)
-        rows = self._source.numbered_frames(held.tolist())
+        rows = self._source.numbered_frames(frames_of(block, first, last))
         readings = [
             reading
             for node_id, some in _by_node(rows)
@@ -104,17 +116,18 @@ class Feed:
         found = [(r, what, numbers(r.line, [block], what)) for r in readings for what in kinds]
         yield _joined(block, [piece for piece in found if piece[2].any()])
 
-    def _rolled(self, block: Block) -> Iterator[Page]:
-        keys, counts, replaces = rollups(block)
+    def _rolled(self, block: Block, low: int, high: int) -> Iterator[Page]:
+        keys, counts, old = rollups(block)
         first = block.first
         for key, count in zip(keys, counts, strict=True):
-            chunk = self._store.chunk(key)
-            if chunk is not None:
-                yield _of_chunk(block, key, chunk, replaces, first, count)
+            if first + count > low and first <= high:
+                chunk = self._store.chunk(key)
+                if chunk is not None:
+                    yield _of_chunk(block, key, chunk, old, first, count)
             first += count
 
 
-def _of_chunk(block: Block, key: ChunkKey, chunk: Chunk, replaces: Ints, first: int, count: int) -> Page:
+def _of_chunk(block: Block, key: ChunkKey, chunk: Chunk, old: Ints, first: int, count: int) -> Page:
     column, row = np.nonzero(((chunk.number >= first) & (chunk.number < first + count)).T)
     order = np.argsort(chunk.number[row, column])
     row, column = row[order], column[order]
@@ -125,7 +138,7 @@ def _of_chunk(block: Block, key: ChunkKey, chunk: Chunk, replaces: Ints, first: 
         last=first + count - 1,
         channels=chunk.channels,
         number=number,
-        replaces=replaces[number - block.first],
+        replaces=old[number - block.first],
         node_id=same + key.node_id,
         site_id=same + key.site_id,
         channel=row,
@@ -135,6 +148,8 @@ def _of_chunk(block: Block, key: ChunkKey, chunk: Chunk, replaces: Ints, first: 
         flags=chunk.flags[row, column],
         corrected=same > 0,
         calibration=same,
+        epoch=same - 1,
+        epochs=(),
     )
 
 
@@ -149,6 +164,7 @@ def _by_node(rows: FrameRows) -> Iterator[tuple[int, FrameRows]]:
 def _joined(block: Block, found: list[tuple[Reading, str, Ints]]) -> Page:
     """Put lines together, by number; only readings that have a number of this block."""
     distinct: dict[Channel, int] = {}
+    epochs: dict[tuple[int, int], int] = {}
     parts: list[tuple[npt.NDArray[Any], ...]] = [tuple(np.zeros(0, dtype=np.int64) for _ in _COLUMNS)]
     for reading, what, number in found:
         at, line = np.flatnonzero(number > 0), reading.line
@@ -157,25 +173,20 @@ def _joined(block: Block, found: list[tuple[Reading, str, Ints]]) -> Page:
         made_by = reading.calibration[at] if corrected else same
         value = np.where(made_by > 0, reading.corrected[at], np.nan) if corrected else line.value[at]
         columns = (same + reading.node_id, reading.site_id[at], same + channel, line.start_s[at], line.end_s[at])
-        parts.append((number[at], same, *columns, value, line.flags[at], same + corrected, made_by))
+        epoch = np.array([epochs.setdefault(name, len(epochs)) for name in line.epochs], dtype=np.int64)[line.epoch[at]]
+        parts.append((number[at], same, *columns, value, line.flags[at], same + corrected, made_by, epoch))
     joined = dict(zip(_COLUMNS, map(np.concatenate, zip(*parts, strict=True)), strict=True))
     joined["corrected"] = joined["corrected"] > 0
     order = np.argsort(joined["number"])
-    page = Page(block.cause, "", block.first + block.size - 1, tuple(distinct),
+    joined["replaces"] = replaces(joined["number"], [block])
+    return Page(block.cause, "", block.first + block.size - 1, tuple(distinct), epochs=tuple(epochs),
                 **{name: column[order] for name, column in joined.items()})  # fmt: skip
-    return _naming(block, page) if block.form != FRAMES else page
 
 
-def _naming(block: Block, page: Page) -> Page:
-    changed = runs(block)
-    at = np.searchsorted(changed.first, page.number, side="right") - 1
-    before = changed.replaces[at]
-    return replace(page, replaces=np.where(before > 0, before + page.number - changed.first[at], 0))
-
-
-def _cleaned(page: Page, low: int, replaced: Ints) -> Page:
-    """Leave out what was asked for before, and what was replaced later."""
-    keep = page.number >= low
+def _cleaned(page: Page, low: int, high: int, replaced: Ints) -> Page:
+    """Leave out what was not asked for, and what was replaced later."""
+    page = replace(page, last=min(page.last, high))
+    keep = (page.number >= low) & (page.number <= high)
     if len(replaced):
         keep &= ~np.isin(page.number, replaced)
     if keep.all():

@@ -186,6 +186,37 @@ def _from_runs(found: Ints, order: Ints, key: Ints, changed: Runs) -> None:
     found[order[at[hit]]] = number[hit]
 
 
+def frames_of(block: Block, low: int, high: int) -> list[int]:
+    """Return the commit numbers of the frames that hold the block's numbers low..high, growing."""
+    if block.form == RUNS:
+        changed = runs(block)
+        hit = (changed.first + changed.records > low) & (changed.first <= high)
+        found: list[int] = np.unique(changed.frame[hit]).tolist()
+        return found
+    frame, records, columns, mask = table_of(members(block))
+    sizes = records * (columns + bits(mask))
+    begin = block.first + np.cumsum(sizes) - sizes
+    found = frame[(begin + sizes > low) & (begin <= high)].tolist()
+    return found
+
+
+def replaces(number: Ints, blocks: Iterable[Block]) -> Ints:
+    """Return what each number replaces, 0 for nothing; `blocks` are all that hold some of them and replace others."""
+    found = np.zeros(len(number), dtype=np.int64)
+    for block in blocks:
+        if block.form == FRAMES:
+            continue
+        at = np.flatnonzero((number >= block.first) & (number < block.first + block.size))
+        if block.form == ROLLUPS:
+            found[at] = rollups(block)[2][number[at] - block.first]
+            continue
+        changed = runs(block)
+        run = np.searchsorted(changed.first, number[at], side="right") - 1
+        before = changed.replaces[run]
+        found[at] = np.where(before > 0, before + number[at] - changed.first[run], 0)
+    return found
+
+
 def replaced_in(blocks: Iterable[Block], low: int, high: int) -> Ints:
     """Return all numbers in low..high that later `blocks` replace, sorted."""
     parts = [np.zeros(0, dtype=np.int64)]

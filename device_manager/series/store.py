@@ -8,6 +8,7 @@ from device_manager.ports import Deployment, StoredRecord
 from device_manager.series.chunks import Chunk, ChunkKey
 from device_manager.series.dating import BootTime
 from device_manager.series.decisions import Decision
+from device_manager.series.epochs import Channel
 from device_manager.series.numbering import Block
 from device_manager.series.rows import FrameRows
 
@@ -44,6 +45,10 @@ class FrameSource(Protocol):
 
     def neighbours(self, log_id: int, seq: int) -> tuple[int | None, int | None]:
         """Return the begins of the dated frames before and behind a number of a log, None where there is none."""
+        ...
+
+    def frame_span(self, node_id: int, since_s: int, until_s: int) -> tuple[int, int] | None:
+        """Return the begins of a node's first and last dated frame that begin in [since_s, until_s)."""
         ...
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:
@@ -99,8 +104,20 @@ class SeriesReader(Protocol):
         """Return the blocks that replace some of the numbers low..high."""
         ...
 
+    def renaming(self, low: int, high: int) -> list[Block]:
+        """Return the blocks that hold some of the numbers low..high and replace others by them."""
+        ...
+
     def chunks(self, site_id: int, period: str, since_s: int, until_s: int) -> list[tuple[ChunkKey, Chunk]]:
         """Return a site's roll-ups that may touch [since_s, until_s), by begin."""
+        ...
+
+    def chunk_begins(self, site_id: int, period: str) -> list[int]:
+        """Return the begins of a site's chunks, growing."""
+        ...
+
+    def layouts(self) -> list[tuple[int, int, tuple[Channel, ...]]]:
+        """Return which channels of which node have roll-ups at which site, as (site, node, channels)."""
         ...
 
     def chunk(self, key: ChunkKey) -> Chunk | None:

@@ -21,6 +21,7 @@ from tests.waiting import wait_for
 
 COMMAND = [sys.executable, "-m", "device_manager.cli", "demo"]
 FAST = ["--nodes", "3", "--record-seconds", "1", "--frame-seconds", "3"]
+PROCESSES = 5  # broker, open interfaces, three nodes
 ROOT = Path(__file__).parents[2]
 
 
@@ -74,7 +75,7 @@ def test_demo_ends_by_itself_with_all_nodes_reporting_and_nothing_left(
     start: Callable[..., "subprocess.Popen[str]"], temporary: Path
 ) -> None:
     process = start(*FAST, "--seconds", "10", "--json")
-    wait_for(lambda: len(descendants(process.pid)) == 4)  # broker and three nodes
+    wait_for(lambda: len(descendants(process.pid)) == PROCESSES)  # broker and three nodes
     left = descendants(process.pid)
     output, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
@@ -99,7 +100,7 @@ def test_demo_ended_by_a_signal_leaves_nothing(
     start: Callable[..., "subprocess.Popen[str]"], temporary: Path, number: int
 ) -> None:
     process = start(*FAST)
-    wait_for(lambda: len(descendants(process.pid)) == 4)
+    wait_for(lambda: len(descendants(process.pid)) == PROCESSES)
     left = descendants(process.pid)
     process.send_signal(number)
     _, errors = process.communicate(timeout=90)
@@ -113,7 +114,7 @@ def test_demo_ended_by_a_signal_leaves_nothing(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
 def test_demo_killed_leaves_no_process(start: Callable[..., "subprocess.Popen[str]"]) -> None:
     process = start(*FAST)
-    wait_for(lambda: len(descendants(process.pid)) == 4)
+    wait_for(lambda: len(descendants(process.pid)) == PROCESSES)
     left = descendants(process.pid)
     process.kill()
     process.wait()

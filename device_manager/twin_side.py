@@ -1,0 +1,30 @@
+"""Composition root of the open interfaces: stores of a data directory -> a `Twin`, with whatever it stands on."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_frames import SqlFrames
+from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.adapters.store_series import SqlSeries
+from device_manager.adapters.store_twin import SqlTwinIds
+from device_manager.twin.ports import Terms
+from device_manager.twin.service import Parts, Twin
+
+
+@contextmanager
+def open_twin(database: Path, terms: Terms | None = None) -> Iterator[Twin]:
+    """Open the twin's side of a database."""
+    with ExitStack() as stack:
+        series = SqlSeries(database)
+        stack.callback(series.close)
+        frames = SqlFrames(database, series)
+        stack.callback(frames.close)
+        reader = SqlReader(database)
+        stack.callback(reader.close)
+        operations = Operations(database)
+        stack.callback(operations.close)
+        parts = Parts(reader, SqlTwinIds(operations), frames, series, Cbor2Codec().loads)
+        yield Twin(parts, terms or Terms())

@@ -1,0 +1,5 @@
+"""HTTP, thin: parse a request, ask one service, answer. One file a router.
+
+open       the open interfaces, for people and programs outside: a process of its own
+open_sta   its SensorThings API
+"""

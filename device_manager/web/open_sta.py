@@ -1,0 +1,52 @@
+"""Routes of the SensorThings API: GET and HEAD of everything below /v1.1."""
+
+import logging
+import threading
+import time
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from device_manager.errors import StoreError
+from device_manager.twin.service import Twin
+
+log = logging.getLogger("citynode.twin")
+VERSION = "v1.1"
+LONGEST_QUERY = 16_000
+
+
+def routes(twin: Twin) -> list[Route]:
+    """Return the routes; requests are answered one after the other, off the event loop."""
+    lock = threading.Lock()
+
+    def answered(path: str, query: str, base: str) -> Response:
+        pairs = parse_qsl(query, keep_blank_values=True)
+        try:
+            with lock:
+                answer = twin.answer(path, pairs, base, time.time())
+        except StoreError as error:
+            log.warning("could not answer %s: %s", path, error)
+            return refused(503, "the store cannot be read at the moment; try again")
+        return Response(answer.body, answer.status, media_type=answer.media_type)
+
+    async def get(request: Request) -> Response:
+        query = request.url.query
+        if len(query) > LONGEST_QUERY:
+            return refused(414, f"expected a query of at most {LONGEST_QUERY} characters, got {len(query)}")
+        base = str(request.base_url) + VERSION
+        return await run_in_threadpool(answered, request.path_params.get("path", ""), query, base)
+
+    async def other(request: Request) -> Response:
+        return refused(405, f"this service is read only: expected GET, got {request.method}", {"Allow": "GET, HEAD"})
+
+    changing = ["POST", "PUT", "PATCH", "DELETE"]
+    paths = (f"/{VERSION}", f"/{VERSION}/{{path:path}}")
+    return [Route(p, get, methods=["GET"]) for p in paths] + [Route(p, other, methods=changing) for p in paths]
+
+
+def refused(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """Return an error as SensorThings says it."""
+    return JSONResponse({"code": status, "type": "error", "message": message}, status, headers)
