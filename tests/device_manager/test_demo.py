@@ -75,7 +75,7 @@ def test_demo_ends_by_itself_with_all_nodes_reporting_and_nothing_left(
     start: Callable[..., "subprocess.Popen[str]"], temporary: Path
 ) -> None:
     process = start(*FAST, "--seconds", "10", "--json")
-    wait_for(lambda: len(descendants(process.pid)) == PROCESSES)  # broker and three nodes
+    wait_for(lambda: len(descendants(process.pid)) == PROCESSES)
     left = descendants(process.pid)
     output, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
