@@ -20,14 +20,17 @@ from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_register import SqlRegister
+from device_manager.adapters.store_registry import SqlGroups, SqlVisits
 from device_manager.audit import Audit
 from device_manager.errors import UsageError
-from device_manager.ports import Site
+from device_manager.ports import NodeView, Site
 from device_manager.registry import Registry, Scope
+from device_manager.registry.visits import Visits
 from device_manager.settings import DEFAULT_DESIGN, Settings, Timing
 
 if TYPE_CHECKING:
     from device_manager.readings import Readings
+    from device_manager.registry.groups import Groups
 
 
 def local() -> Scope:
@@ -44,6 +47,18 @@ class Fleet:
     reader: SqlReader
     operations: Operations
     audit: Audit
+
+    @cached_property
+    def groups(self) -> "Groups":
+        """Groups of nodes; made when first asked for, because the parser of questions takes time to load."""
+        from device_manager.registry.groups import Groups
+
+        return Groups(SqlGroups(self.operations), self.registry, _reported, self.audit)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """The visit log, and the nodes that are worked at."""
+        return Visits(SqlVisits(self.operations), self.registry, self.audit)
 
     @cached_property
     def readings(self) -> "Readings":
@@ -122,4 +137,11 @@ def open_fleet(settings: Settings) -> Iterator[Fleet]:
         stack.callback(register.close)
         operations = Operations(settings.database)
         stack.callback(operations.close)
-        yield Fleet(settings, Registry(register), reader, operations, Audit(SqlAudit(operations), SystemClock()))
+        audit = Audit(SqlAudit(operations), SystemClock())
+        yield Fleet(settings, Registry(register, audit), reader, operations, audit)
+
+
+def _reported(view: NodeView) -> dict[str, str | None]:
+    shadow = overview.shadow_of(view)
+    release = None if shadow.release is None else str(shadow.release)
+    return {"board": shadow.board, "firmware": shadow.firmware, "release": release}

@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_decisions import SqlDecisions
 from device_manager.adapters.store_frames import SqlFrames
+from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_register import SqlRegister
 from device_manager.adapters.store_series import SqlSeries
+from device_manager.audit import Audit
 from device_manager.charting import Charting
 from device_manager.judging import Judging
 from device_manager.registry import Registry
@@ -52,7 +56,10 @@ def open_measurements(settings: Settings) -> Iterator[Measurements]:
         stack.callback(frames.close)
         decisions = SqlDecisions(settings.database)
         stack.callback(decisions.close)
-        registry, archive = Registry(register), Archive(frames, series, loads)
+        operations = Operations(settings.database)
+        stack.callback(operations.close)
+        registry = Registry(register, Audit(SqlAudit(operations), SystemClock()))
+        archive = Archive(frames, series, loads)
         keeper = Keeper(frames, series, loads)
         charting = Charting(archive, registry, keeper.advance)
         yield Measurements(

@@ -114,7 +114,11 @@ class Deployment(NamedTuple):
 
 
 class Site(NamedTuple):
-    """A place for ever; position in degrees (WGS 84), height above ground in m; `zone` is the IANA name of its time."""
+    """A place for ever; position in degrees (WGS 84), height above ground in m; `zone` is the IANA name of its time.
+
+    `heading_deg` is where the node's front looks, clockwise from true north (None: it looks nowhere), `fixture` what it
+    hangs on (lamp post, facade), `gml_id` the object of the city's CityGML model that this is, or is part of.
+    """
 
     site_id: int
     name: str
@@ -124,6 +128,10 @@ class Site(NamedTuple):
     height_m: float
     district: str
     zone: str = "Europe/Berlin"
+    heading_deg: float | None = None
+    fixture: str = ""
+    gml_id: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class NodeView(NamedTuple):
@@ -135,6 +143,7 @@ class NodeView(NamedTuple):
     added_ms: int
     site: Site | None
     shadow: str | None
+    tags: tuple[str, ...] = ()
 
 
 class Codec(Protocol):

@@ -12,6 +12,13 @@ MIGRATIONS = {
         "CREATE TABLE decision (id INTEGER NOT NULL PRIMARY KEY, made_ms BIGINT NOT NULL, actor TEXT NOT NULL,"
         " kind VARCHAR(16) NOT NULL, document TEXT NOT NULL)",
     ),
+    2: (
+        "ALTER TABLE node ADD COLUMN tags TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE site ADD COLUMN heading_deg FLOAT",
+        "ALTER TABLE site ADD COLUMN fixture TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE site ADD COLUMN gml_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE site ADD COLUMN tags TEXT NOT NULL DEFAULT ''",
+    ),
 }
 
 

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 _PAGE = 2000
 _LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
 _COLUMNS = "number, node_id, log_id, seq, kind, received_ms, start_s, payload"
-_NODES = """
-SELECT node.id, node.name, node.admission, node.added_ms, shadow.document,
-       site.id, site.name, site.title, site.latitude, site.longitude, site.height_m, site.district,
-       site.zone
+_SITE_COLUMNS = (
+    *("id", "name", "title", "latitude", "longitude", "height_m", "district", "zone"),
+    *("heading_deg", "fixture", "gml_id", "tags"),
+)
+_NODES = f"""
+SELECT node.id, node.name, node.admission, node.added_ms, shadow.document, node.tags,
+       {", ".join("site." + name for name in _SITE_COLUMNS)}
 FROM node
 LEFT JOIN deployment ON deployment.id = (
     SELECT id FROM deployment WHERE node_id = node.id AND until_s IS NULL ORDER BY since_s DESC LIMIT 1)
@@ -132,9 +135,9 @@ class SqlReader:
 
     def sites(self) -> list[Site]:
         """Return all sites by name."""
-        sql = "SELECT id, name, title, latitude, longitude, height_m, district, zone FROM site ORDER BY name"
+        sql = f"SELECT {', '.join(_SITE_COLUMNS)} FROM site ORDER BY name"
         with self._connect() as connection:
-            return [Site(*row) for row in connection.exec_driver_sql(sql)]
+            return [_site(tuple(row)) for row in connection.exec_driver_sql(sql)]
 
     def nodes(self) -> list[NodeView]:
         """Return all registered nodes by name, with their present site and shadow."""
@@ -204,5 +207,10 @@ def _stored(row: Row[Any]) -> StoredRecord:
 
 
 def _view(row: Row[Any]) -> NodeView:
-    node_id, name, admission, added_ms, document, *site = tuple(row)
-    return NodeView(node_id, name, admission, added_ms, Site(*site) if site[0] is not None else None, document)
+    node_id, name, admission, added_ms, document, tags, *site = tuple(row)
+    hangs = _site(tuple(site)) if site[0] is not None else None
+    return NodeView(node_id, name, admission, added_ms, hangs, document, tuple(tags.split()))
+
+
+def _site(row: tuple[Any, ...]) -> Site:
+    return Site._make((*row[:-1], tuple(row[-1].split())))

@@ -1,14 +1,15 @@
 """The register's side of the store: sites, nodes, deployments. Small, rare writes by any process, each one durable."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, insert, select, update
 
 from device_manager.adapters.store_engine import open_writer, translated
 from device_manager.adapters.store_reader import SqlReader
-from device_manager.ports import Node, NodeView, Site
+from device_manager.adapters.store_schema import deployment, node, site
+from device_manager.ports import Deployment, NodeView, Site
+from device_manager.registry.changes import AddNode, AddSite, Change, ChangeNode, ChangeSite, Hang, TakeDown
 
 
 class SqlRegister:
@@ -32,38 +33,44 @@ class SqlRegister:
         """See `RegisterStore.nodes`."""
         return self._reader.nodes()
 
-    def add_site(
-        self, name: str, title: str, latitude: float, longitude: float, height_m: float, district: str
-    ) -> Site:
-        """See `RegisterStore.add_site`."""
-        sql = (
-            "INSERT INTO site (name, title, latitude, longitude, height_m, district)"
-            " VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
-        )
-        row = (name, title, latitude, longitude, height_m, district)
-        with self._begin() as connection:
-            return Site(connection.exec_driver_sql(sql, row).scalar_one(), *row)
+    def deployments(self) -> list[Deployment]:
+        """See `RegisterStore.deployments`."""
+        return self._reader.deployments()
 
-    def add_node(self, name: str, admission: str, added_ms: int) -> Node:
-        """See `RegisterStore.add_node`."""
-        sql = "INSERT INTO node (name, admission, added_ms) VALUES (?, ?, ?) RETURNING id"
-        with self._begin() as connection:
-            return Node(connection.exec_driver_sql(sql, (name, admission, added_ms)).scalar_one(), name, admission)
-
-    def set_admission(self, name: str, admission: str) -> None:
-        """See `RegisterStore.set_admission`."""
-        with self._begin() as connection:
-            connection.exec_driver_sql("UPDATE node SET admission = ? WHERE name = ?", (admission, name))
-
-    def deploy(self, node_id: int, site_id: int, since_s: int) -> None:
-        """See `RegisterStore.deploy`."""
-        end = "UPDATE deployment SET until_s = ? WHERE node_id = ? AND until_s IS NULL"
-        begin = "INSERT INTO deployment (node_id, site_id, since_s) VALUES (?, ?, ?)"
-        with self._begin() as connection:
-            connection.exec_driver_sql(end, (since_s, node_id))
-            connection.exec_driver_sql(begin, (node_id, site_id, since_s))
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def write(self, changes: Sequence[Change]) -> None:
+        """See `RegisterStore.write`."""
         with translated(self._path), self._engine.begin() as connection:
-            yield connection
+            for change in changes:
+                _write(connection, change)
+
+
+def _write(connection: Connection, change: Change) -> None:
+    if isinstance(change, AddSite):
+        connection.execute(insert(site).values(**_columns(change.site)))
+    elif isinstance(change, ChangeSite):
+        connection.execute(update(site).where(site.c.name == change.site.name).values(**_columns(change.site)))
+    elif isinstance(change, AddNode):
+        connection.execute(insert(node).values(**{**change._asdict(), "tags": " ".join(change.tags)}))
+    elif isinstance(change, ChangeNode):
+        values = {"admission": change.admission, "tags": " ".join(change.tags)}
+        connection.execute(update(node).where(node.c.name == change.name).values(**values))
+    else:
+        _deploy(connection, change)
+
+
+def _deploy(connection: Connection, change: Hang | TakeDown) -> None:
+    node_id = connection.execute(select(node.c.id).where(node.c.name == change.node)).scalar_one()
+    ends_s = change.since_s if isinstance(change, Hang) else change.until_s
+    now = (deployment.c.node_id == node_id) & deployment.c.until_s.is_(None)
+    connection.execute(delete(deployment).where(now & (deployment.c.since_s == ends_s)))  # it lasted no second
+    connection.execute(update(deployment).where(now).values(until_s=ends_s))
+    if isinstance(change, Hang):
+        site_id = connection.execute(select(site.c.id).where(site.c.name == change.site)).scalar_one()
+        row = {"node_id": node_id, "site_id": site_id, "since_s": change.since_s, "until_s": change.until_s}
+        connection.execute(insert(deployment).values(**row))
+
+
+def _columns(row: Site) -> dict[str, object]:
+    values = row._asdict()
+    del values["site_id"]
+    return {**values, "tags": " ".join(row.tags)}

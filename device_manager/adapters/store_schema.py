@@ -31,7 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 KINDS = ("frame", "channels", "loss")  # position = the integer in frame.kind
 
 _DATED = text("start_s IS NOT NULL")
@@ -47,6 +47,7 @@ node = Table(
     Column("name", String(32), nullable=False, unique=True),
     Column("admission", String(16), nullable=False),  # provisioned, pending, accepted, rejected, decommissioned
     Column("added_ms", BigInteger, nullable=False),
+    Column("tags", Text, nullable=False, server_default=""),  # words, sorted, with spaces between
 )
 
 site = Table(
@@ -60,6 +61,10 @@ site = Table(
     Column("height_m", Float, nullable=False),  # above ground
     Column("district", Text, nullable=False),
     Column("zone", String(64), nullable=False, server_default="Europe/Berlin"),  # IANA name; its days are local
+    Column("heading_deg", Float),  # clockwise from true north; null: it looks nowhere
+    Column("fixture", Text, nullable=False, server_default=""),  # what it hangs on
+    Column("gml_id", Text, nullable=False, server_default=""),  # object of the city model
+    Column("tags", Text, nullable=False, server_default=""),  # words, sorted, with spaces between
 )
 
 deployment = Table(

@@ -1,4 +1,4 @@
-"""The register: sites, nodes, and which node hung where from when to when."""
+"""The register: sites, nodes, which node hung where from when to when, groups of nodes, visits and maintenance."""
 
 from device_manager.registry.service import RegisterStore, Registry
 from device_manager.scopes import Scope

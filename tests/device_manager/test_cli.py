@@ -229,7 +229,7 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id, got 'Kempten'; use 3 to 32"),
+        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id: 3 to 32 characters of a-z, 0-9 and -, got 'Kempten'"),
         (["node", "add", "kempten-01", "--site", "hofgarten"], "expected a new node id, got 'kempten-01'; it is there"),
         (["node", "add", "kempten-02", "--site", "nowhere"], "expected a known site, got 'nowhere'; see"),
         (["node", "show", "kempten-99"], "expected a registered node, got 'kempten-99'; see `citynode node list`"),
@@ -237,7 +237,7 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
         (["node", "simulate", "kempten-01", "--count", "1"], "expected either node ids or --count, got both"),
         (["node", "simulate", "--count", "5"], "expected enough virtual nodes, got 1 of 5; add more"),
         (["node", "simulate", "kempten-99"], "expected a registered node, got 'kempten-99'"),
-        (["site", "add", "Hof", "--latitude", "1", "--longitude", "1"], "expected a site name of a-z"),
+        (["site", "add", "Hof", "--latitude", "1", "--longitude", "1"], "expected a site name: up to 64 of a-z"),
         (["site", "add", "hof", "--latitude", "100", "--longitude", "1"], "expected degrees north (-90 to 90)"),
         (["site", "add", "hofgarten", "--latitude", "1", "--longitude", "1"], "expected a new site, got 'hofgarten'"),
         (["data", "tail", "--node", "kempten-99"], "expected a registered node, got 'kempten-99'"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from device_manager.demo.places import PLACES, choose
-from device_manager.registry.service import _SITE_NAME
+from device_manager.registry.fields import is_site_name
 from tests.device_manager.running import exists
 from tests.waiting import wait_for
 
@@ -173,6 +173,6 @@ def test_number_of_nodes_beyond_the_limit_is_one_line(start: Callable[..., "subp
 def test_places_have_valid_names_and_lie_in_kempten() -> None:
     places = choose(40)
     assert len({place.name for place in places}) == 40
-    assert all(_SITE_NAME.fullmatch(place.name) for place in places)
+    assert all(is_site_name(place.name) for place in places)
     assert all(47.70 < place.latitude < 47.74 and 10.29 < place.longitude < 10.34 for place in PLACES)
     assert len({place[2:] for place in PLACES}) == len(PLACES)

@@ -19,11 +19,11 @@ from tests.conftest import ROOT
 HISTORY = ROOT / "tests" / "history"
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
+@pytest.fixture(params=range(1, SCHEMA_VERSION))
+def old(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "citynode.db"
     with closing(sqlite3.connect(path)) as raw:
-        raw.executescript((HISTORY / "store_v1.sql").read_text("utf-8"))
+        raw.executescript((HISTORY / f"store_v{request.param}.sql").read_text("utf-8"))
     return path
 
 
@@ -41,6 +41,10 @@ def test_old_database_upgrades_when_it_is_opened(old: Path, opened: type) -> Non
             assert columns == {column.name for column in table.columns}, table.name
         assert raw.execute("SELECT count(*) FROM frame").fetchone() == (11,)
         assert raw.execute("SELECT name, zone FROM site").fetchall() == [("rathausplatz", "Europe/Berlin")]
+    with closing(SqlReader(old)) as reader:
+        (site,) = reader.sites()
+        assert (site.heading_deg, site.fixture, site.gml_id, site.tags) == (None, "", "", ())
+        assert [view.tags for view in reader.nodes()] == [()]
 
 
 def test_readings_of_an_old_database_get_numbers(old: Path) -> None:

@@ -36,7 +36,9 @@ def row(seq: int, log_id: int = 1) -> RecordRow:
 
 def test_database_of_another_version_is_named(bench: Bench) -> None:
     bench.write("UPDATE schema_version SET version = ?", (SCHEMA_VERSION + 1,))
-    with pytest.raises(StoreError, match=f"expected schema version {SCHEMA_VERSION} in .*, got version 3; use the"):
+    with pytest.raises(
+        StoreError, match=f"expected schema version {SCHEMA_VERSION} in .*, got version {SCHEMA_VERSION + 1}; use the"
+    ):
         SqlStore(bench.path)
 
 
