@@ -27,6 +27,7 @@ from firmware.wire import releases
 # What a node says of numbers that the manager waits for and it no longer has, see firmware.link.delivery. It lets go
 # only of what was committed, so a manager that lacks them has gone back to an older database.
 NOT_HELD = "no longer held"
+CRASHED = "crash"
 _AHEAD_S = 3600  # a clock further ahead than this must not make all states after it look old
 
 
@@ -69,6 +70,11 @@ class Shadow:
     update: dict[str, Any] = field(default_factory=dict)
     """Its last report: state (None: one that we do not know), number, reason, since_ms (of this state of this number
     and attempt), bytes, total, attempt; empty before the first. See `firmware.wire.releases`."""
+    resets: dict[str, int] = field(default_factory=dict)
+    """Starts that we saw by cause: those of health, or CRASHED when that boot told of one."""
+    health_ms: int | None = None  # receipt
+    offline_ms: int | None = None  # when we learnt that it is not connected; None while it is
+    clock_offset_s: int | None = None  # its time less ours in the newest health message; None: it had no time
 
     @property
     def buffered(self) -> int | None:
@@ -120,7 +126,8 @@ def fold(shadow: Shadow, event: ShadowEvent) -> Shadow:
 
 def _state(shadow: Shadow, event: StateSeen) -> Shadow:
     fields = event.fields
-    shadow = replace(shadow, online=fields["online"], boot=fields["boot"])
+    offline_ms = None if fields["online"] else shadow.offline_ms or event.received_ms
+    shadow = replace(shadow, online=fields["online"], boot=fields["boot"], offline_ms=offline_ms)
     if fields["online"] and not event.retained:  # a will and an old message are no sign of life
         shadow = _spoken(_seen(shadow, event.received_ms), event)
     if "log" not in fields:
@@ -175,7 +182,20 @@ def _spoken(shadow: Shadow, event: StateSeen) -> Shadow:
 
 
 def _health(shadow: Shadow, event: HealthSeen) -> Shadow:
-    return replace(_seen(shadow, event.received_ms), health=dict(event.fields))
+    fields, before = event.fields, shadow.health
+    time_s = fields.get("time")
+    return replace(
+        _seen(shadow, event.received_ms),
+        health=dict(fields),
+        health_ms=event.received_ms,
+        clock_offset_s=None if time_s is None else time_s - event.received_ms // 1000,
+        resets=_one_more(shadow.resets, fields) if before and before.get("boot") != fields["boot"] else shadow.resets,
+    )
+
+
+def _one_more(resets: dict[str, int], fields: dict[str, Any]) -> dict[str, int]:
+    cause = CRASHED if fields.get("last_crash") else str(fields.get("reset_cause"))
+    return {**resets, cause: resets.get(cause, 0) + 1}
 
 
 def _frames(shadow: Known, event: FramesStored) -> dict[str, object]:
