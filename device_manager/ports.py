@@ -220,6 +220,10 @@ class Transaction(Protocol):
         """Return (kind, payload) of a stored record."""
         ...
 
+    def archived(self, log_id: int, seq: int) -> bool:
+        """True when that record was stored and has left for the archive."""
+        ...
+
     def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
         """Return (log_id, seq, payload) of those of the records (log_id, seq) that are stored channels."""
         ...

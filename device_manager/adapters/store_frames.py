@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from device_manager.adapters.store_archive import EVER, Shelf, merged
 from device_manager.adapters.store_engine import open_reader, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_series import SqlSeries
@@ -39,10 +40,12 @@ class SqlFrames:
         self._path = path
         self._series = series
         self._engine = open_reader(path)
+        self._shelf = Shelf(path)
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        self._shelf.close()
 
     def frames(self, node_id: int, since_s: int, until_s: int) -> FrameRows:
         """See `FrameSource.frames`."""
@@ -50,14 +53,23 @@ class SqlFrames:
         with self._connect() as connection:  # plain tuples: thousands of SQLAlchemy's rows take as long as the query
             rows = connection.connection.cursor().execute(_WINDOW, (node_id, *window)).fetchall()
         dated = self._series.dated(node_id, *window)
-        if dated:
-            rows = sorted([*rows, *self._dated(dated)], key=lambda row: row[3])
+        archive = self._shelf.archive
+        archived = archive.frames(node_id, *window) if archive else []
+        if dated or archived:
+            there = {row[0] for row in rows} if archived else set()
+            old = [row for row in archived if row[0] not in there]  # a run that was cut off left some in both places
+            rows = sorted([*old, *rows, *self._dated(dated)], key=lambda row: row[3])
         return _columns(rows)
 
     def numbered_frames(self, numbers: Sequence[int]) -> FrameRows:
         """See `FrameSource.numbered_frames`."""
         dated = self._series.dated_among(numbers)
         found = {row[0]: row for row in self._by_number(numbers)}
+        gone = [number for number in numbers if number not in found]
+        archive = self._shelf.archive if gone else None
+        if archive:
+            old = archive.by_number(gone)
+            found |= {r.number: (r.number, r.node_id, r.log_id, r.start_s, r.payload, 0) for r in old}
         rows = []
         for number in numbers:
             row = found[number]
@@ -70,7 +82,11 @@ class SqlFrames:
     def page(self, after: int, limit: int) -> list[StoredRecord]:
         """See `FrameSource.page`."""
         rows = self._all(f"SELECT {_RECORD} FROM frame WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
-        return [StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows]
+        found = [StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows]
+        until = found[-1].number if len(found) == limit else EVER
+        archive = self._shelf.archive
+        old = archive.between(after, until) if archive else []
+        return merged(found, old)[:limit]
 
     def frame_span(self, node_id: int, since_s: int, until_s: int) -> tuple[int, int] | None:
         """See `FrameSource.frame_span`."""

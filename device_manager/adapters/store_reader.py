@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row
 
 from device_manager.adapters.store_engine import open_reader, translated
+from device_manager.adapters.store_operations import path_beside as operations_beside
 from device_manager.adapters.store_schema import KINDS
 from device_manager.ports import Deployment, NodeView, RejectRow, Site, StoredRecord
 
 if TYPE_CHECKING:
+    from device_manager.adapters.store_archive import Shelf, SqlArchive
     from device_manager.adapters.store_series import SqlSeries
 
 _PAGE = 2000
@@ -53,8 +55,9 @@ class SqlReader:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
-        if "_series" in self.__dict__:
-            self._series.close()
+        for lazy in ("_series", "_shelf"):
+            if lazy in self.__dict__:
+                getattr(self, lazy).close()
 
     def records(
         self, *, after: int = 0, node_id: int | None = None, since_s: int | None = None, until_s: int | None = None
@@ -65,6 +68,10 @@ class SqlReader:
         """
         windowed = since_s is not None or until_s is not None
         found = self._pages(after, *_selection(node_id, since_s, until_s))
+        archive = self._archive()
+        if archive:
+            low, high = ((since_s or 0) - _LOOK_BACK_S, until_s) if windowed else (None, None)
+            found = _once(merge(archive.records(after, node_id, low, high), found, key=attrgetter("number")))
         if not self._dated_path.exists():
             yield from found
         elif windowed:
@@ -81,6 +88,15 @@ class SqlReader:
             if len(page) < _PAGE:
                 return
             after = page[-1][0]
+
+    def _archive(self) -> "SqlArchive | None":
+        return self._shelf.archive if operations_beside(self._path).exists() else None
+
+    @cached_property
+    def _shelf(self) -> "Shelf":
+        from device_manager.adapters.store_archive import Shelf  # pyarrow: as below
+
+        return Shelf(self._path)
 
     @cached_property
     def _series(self) -> "SqlSeries":
@@ -199,6 +215,15 @@ def _selection(node_id: int | None, since_s: int | None, until_s: int | None) ->
         arguments += [(since_s or 0) - _LOOK_BACK_S, until_s if until_s is not None else 1 << 62]
     wheres.append("+number > ?" if windowed else "number > ?")
     return f"SELECT {_COLUMNS} FROM frame WHERE {' AND '.join(wheres)} ORDER BY number LIMIT ?", arguments
+
+
+def _once(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
+    """Yield records by number, each once."""
+    last = 0
+    for record in records:
+        if record.number != last:
+            yield record
+        last = record.number
 
 
 def _stored(row: Row[Any]) -> StoredRecord:

@@ -4,16 +4,19 @@ One connection, one writer. The hot path is executemany of tuples; a step costs 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, exc
 
 from device_manager.adapters.store_engine import open_single_writer, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
+
+if TYPE_CHECKING:
+    from device_manager.adapters.store_archive import Shelf, SqlArchive
 
 _AMONG = 400  # SQLite takes 999 parameters at most in old builds
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
@@ -27,10 +30,18 @@ class SqlStore:
         self._path = path
         self._engine = open_single_writer(path)
         self._data_version: int | None = None
+        self._shelf: Shelf | None = None
 
     def close(self) -> None:
         """Close the connection."""
         self._engine.dispose()
+
+    def _open_archive(self) -> "SqlArchive | None":
+        """Only a record that comes long after it was committed asks; most processes never load the archive."""
+        from device_manager.adapters.store_archive import Shelf
+
+        self._shelf = self._shelf or Shelf(self._path)
+        return self._shelf.archive
 
     @contextmanager
     def begin(self) -> Iterator["SqlTransaction"]:
@@ -38,7 +49,7 @@ class SqlStore:
         try:
             with translated(self._path), self._engine.begin() as connection:
                 version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-                yield SqlTransaction(connection, changed_elsewhere=version != self._data_version)
+                yield SqlTransaction(connection, self._open_archive, changed_elsewhere=version != self._data_version)
             self._data_version = version
         except Exception as error:
             self._data_version = None  # whatever was remembered of this step may not have happened
@@ -58,8 +69,11 @@ def _refusal(error: Exception) -> RowRefused | None:
 class SqlTransaction:
     """The `Transaction` port on one connection."""
 
-    def __init__(self, connection: Connection, *, changed_elsewhere: bool) -> None:
+    def __init__(
+        self, connection: Connection, archive: Callable[[], "SqlArchive | None"], *, changed_elsewhere: bool
+    ) -> None:
         self.changed_elsewhere = changed_elsewhere
+        self._archive = archive
         self._run = connection.exec_driver_sql
 
     def node(self, name: str) -> Node | None:
@@ -89,6 +103,11 @@ class SqlTransaction:
         """See `Transaction.record`."""
         row = self._run("SELECT kind, payload FROM frame WHERE log_id = ? AND seq = ?", (log_id, seq)).one_or_none()
         return (KINDS[row[0]], row[1]) if row else None
+
+    def archived(self, log_id: int, seq: int) -> bool:
+        """See `Transaction.archived`."""
+        archive = self._archive()
+        return archive is not None and archive.holds(log_id, seq)
 
     def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
         """See `Transaction.channels`."""

@@ -238,7 +238,8 @@ class Step:
         staged = self._records.get((row.log_id, record.seq))
         stored = (staged.kind, staged.payload) if staged else self._transaction.record(row.log_id, record.seq)
         if stored is None:
-            return self._rejects.knows(node.name, record.log, record.seq, payload)
+            known = self._rejects.knows(node.name, record.log, record.seq, payload)
+            return known or self._transaction.archived(row.log_id, record.seq)
         if stored == (record.kind, payload):
             return True
         raise Refused(a.NUMBER_USED_TWICE, f"expected the {stored[0]} stored as {record.seq}, got other bytes")
