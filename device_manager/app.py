@@ -215,10 +215,12 @@ def serve(settings: Settings) -> None:
         log.info("stopping")
 
 
-def rebuild_series(settings: Settings, processes: int, said: Callable[[str], None]) -> Rebuilt:
+def rebuild_series(
+    settings: Settings, processes: int, said: Callable[[str], None], scheduler: str | None = None
+) -> Rebuilt:
     """Make numbers and roll-ups of a data directory anew; SetupError while a manager runs on it."""
     with _only_one(settings.lock):
-        return rebuild(settings.database, processes, said)
+        return rebuild(settings.database, processes, said, scheduler)
 
 
 @contextmanager

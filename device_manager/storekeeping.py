@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
+from device_manager.adapters import archive_parquet, backup_files
+from device_manager.adapters.backup_files import Backup
 from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.store_archive import SqlArchive
 from device_manager.adapters.store_audit import SqlAudit
@@ -14,8 +17,11 @@ from device_manager.archiving import policy as policies
 from device_manager.archiving.service import Archiving, Said, Step
 from device_manager.audit import Audit
 from device_manager.errors import SetupError
-from device_manager.scopes import Scope
+from device_manager.scopes import ADMIN, Scope
 from device_manager.settings import Settings
+from firmware.wire import frame
+
+__all__ = ["Backup", "archive", "backup", "check", "check_backup", "open_archiving", "restore"]
 
 
 @contextmanager
@@ -41,3 +47,39 @@ def archive(settings: Settings, scope: Scope, said: Said, *, dry_run: bool = Fal
     with open_archiving(settings) as archiving:
         now_s = int(time.time())
         return archiving.plan(now_s) if dry_run else archiving.run(now_s, scope=scope, said=said)
+
+
+def backup(settings: Settings, target: Path, passphrase: str, scope: Scope) -> Backup:
+    """Write an encrypted backup of a data directory, beside a running manager or not."""
+    scope.require(ADMIN, "make a backup, which holds all keys")
+    made = backup_files.write(settings.directory, target.absolute(), passphrase)
+    with closing(Operations(settings.database)) as operations:
+        audit = Audit(SqlAudit(operations), SystemClock())
+        audit.record(scope, "store.backup", target.name, after={"files": made.files, "bytes": made.size_bytes})
+    return made
+
+
+def restore(source: Path, directory: Path, passphrase: str) -> Backup:
+    """Unpack a backup into a new data directory."""
+    return backup_files.restore(source.absolute(), directory, passphrase)
+
+
+def check_backup(source: Path, passphrase: str) -> Backup:
+    """Read a whole backup; StoreError names what is damaged."""
+    return backup_files.check(source.absolute(), passphrase)
+
+
+def check(settings: Settings, said: Said) -> None:
+    """Check databases and archive of a data directory; StoreError names the first that is damaged."""
+    for name in backup_files.DATABASES:
+        path = settings.directory / name
+        if path.exists():
+            backup_files.check_database(path)
+            said(f"{name} is whole")
+    with closing(Operations(settings.database)) as operations:
+        for file in SqlArchive(operations).files():
+            archive_parquet.verify(file.address, file.sha256)
+            said(f"{file.month}: {file.rows} frames in the archive are whole")
+    with closing(SqlReader(settings.database)) as reader:
+        count = sum(1 for record in reader.records() if record.kind != "frame" or frame.decode(record.payload))
+    said(f"{count} records can be read")

@@ -3,14 +3,19 @@
 Numbers that were given stay. Every frame that has none gets one; then all roll-ups are made anew, node by node, each
 node by one process, and what differs from what is stored is written with new numbers that name the old ones. When the
 tables were right, nothing changes.
+
+The processes are our own, or the workers of a Dask cluster, which must reach the database under the same path.
 """
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +23,7 @@ import numpy.typing as npt
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
 from device_manager.adapters.store_series import SqlSeries
+from device_manager.errors import SetupError
 from device_manager.series import numbering
 from device_manager.series.chunks import Chunk, ChunkKey, encode, merge
 from device_manager.series.decisions import fold
@@ -54,8 +60,16 @@ class _Node(NamedTuple):
     written: list[_Written]
 
 
-def rebuild(database: Path, processes: int = 2, said: Callable[[str], None] = lambda line: None) -> Rebuilt:
-    """Rebuild everything derived beside `database`; no other Keeper may run meanwhile. `said` hears of progress."""
+def rebuild(
+    database: Path,
+    processes: int = 2,
+    said: Callable[[str], None] = lambda line: None,
+    scheduler: str | None = None,
+) -> Rebuilt:
+    """Rebuild everything derived beside `database`; no other Keeper may run meanwhile. `said` hears of progress.
+
+    `scheduler` is the address of a Dask cluster; SetupError when it cannot be reached.
+    """
     began = time.monotonic()
     series = SqlSeries(database)
     frames = SqlFrames(database, series)
@@ -65,7 +79,7 @@ def rebuild(database: Path, processes: int = 2, said: Callable[[str], None] = la
         numbers = keeper.advance(roll_up=False).numbers
         nodes = frames.node_ids()
         written = 0
-        for done, node in enumerate(_rolled(database, nodes, processes), start=1):
+        for done, node in enumerate(_rolled(database, nodes, processes, scheduler), start=1):
             written += len(node.written)
             numbers += _put(series, node)
             said(f"rolled up node {done} of {len(nodes)}")
@@ -75,21 +89,41 @@ def rebuild(database: Path, processes: int = 2, said: Callable[[str], None] = la
     return Rebuilt(len(nodes), numbers, written, time.monotonic() - began)
 
 
-def _rolled(database: Path, nodes: list[int], processes: int) -> Iterator[_Node]:
+def _rolled(database: Path, nodes: list[int], processes: int, scheduler: str | None) -> Iterator[_Node]:
     """Yield the nodes in order; with one process no other is started."""
-    if processes <= 1 or len(nodes) < 2:
-        _open(database)
-        yield from map(_roll, nodes)
-        _close()
+    run = uuid.uuid4().hex  # workers of a cluster outlive a rebuild, what they remember of the store must not
+    path = str(database.absolute())
+    if scheduler is None and (processes <= 1 or len(nodes) < 2):
+        yield from (_roll(path, run, node_id) for node_id in nodes)
+        _worker(path, run).close()
+        _worker.cache_clear()
         return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _open, (database,)) as pool:
+    with _executor(processes, scheduler) as (executor, workers):
         waiting: list[Future[_Node]] = []
         for node_id in nodes:
-            waiting.append(pool.submit(_roll, node_id))
-            if len(waiting) > _AHEAD * processes:
+            waiting.append(executor.submit(_roll, path, run, node_id))
+            if len(waiting) > _AHEAD * workers:
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
+
+
+@contextmanager
+def _executor(processes: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
+    """Give an executor and how many processes it has."""
+    if scheduler is None:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            yield pool, processes
+        return
+    from distributed import Client  # a second of imports
+
+    try:
+        client: Any = Client(scheduler, timeout="10s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        todo = "start `dask scheduler` and `dask worker` there, or leave --scheduler out"
+        raise SetupError(expected=f"a Dask scheduler at {scheduler}", got=str(error), todo=todo) from error
+    with client:
+        yield client.get_executor(pure=False), max(1, len(client.scheduler_info()["workers"]))
 
 
 class _Worker:
@@ -101,27 +135,21 @@ class _Worker:
         loads = Cbor2Codec().loads
         self.context = Keeper(self.frames, self.series, loads).context(fold(self.frames.decisions()))
 
-
-_worker: _Worker | None = None
-
-
-def _open(database: Path) -> None:
-    global _worker
-    _worker = _Worker(database)
+    def close(self) -> None:
+        """Close all connections."""
+        self.frames.close()
+        self.series.close()
 
 
-def _close() -> None:
-    global _worker
-    if _worker:
-        _worker.frames.close()
-        _worker.series.close()
-    _worker = None
+@lru_cache(maxsize=1)
+def _worker(path: str, run: str) -> _Worker:
+    return _Worker(Path(path))
 
 
-def _roll(node_id: int) -> _Node:
-    assert _worker is not None  # _open came before
-    made = roll_node(_worker.context, node_id, 0)
-    with _worker.series.reading() as stored:
+def _roll(path: str, run: str, node_id: int) -> _Node:
+    worker = _worker(path, run)
+    made = roll_node(worker.context, node_id, 0)
+    with worker.series.reading() as stored:
         old_keys = stored.chunk_keys(node_id)
         written = []
         for key in sorted({*(keys_within(made) if made else ()), *old_keys}):
