@@ -14,7 +14,9 @@ from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_monitoring import SqlAlerts
 from device_manager.adapters.store_operations import Operations
 from device_manager.audit import Audit
-from device_manager.errors import SetupError
+from device_manager.errors import CitynodeError, SetupError
+from device_manager.monitoring.alert import RAISED, Alert, Notice
+from device_manager.monitoring.delivery import read_ways
 from device_manager.monitoring.rules import Rule, read, shipped
 from device_manager.monitoring.service import Alerts
 from device_manager.settings import Settings
@@ -47,3 +49,39 @@ def document(settings: Settings) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(expected=f"TOML in {path}", got=str(error), todo="mend the file") from error
+
+
+def send_test(settings: Settings, now_ms: int) -> list[tuple[str, str]]:
+    """Send a test by each way but MQTT; return (way, "sent" or what went wrong)."""
+    from device_manager.adapters.notify import senders
+
+    found = []
+    for way, (severity, send) in senders(read_ways(document(settings)), settings.name, None).items():
+        try:
+            send(Notice(RAISED, _test_alert(severity, now_ms)))
+        except (OSError, CitynodeError) as error:
+            found.append((way, str(error)))
+        else:
+            found.append((way, "sent"))
+    return found
+
+
+def _test_alert(severity: str, now_ms: int) -> Alert:
+    return Alert(
+        number=0,
+        rule="test",
+        place="test",
+        severity=severity,
+        title="this is a test, nothing is wrong",
+        nodes=(),
+        subjects=(),
+        explained=(),
+        value=None,
+        worst=None,
+        limit=0.0,
+        unit="",
+        since_ms=now_ms,
+        raised_ms=now_ms,
+        cleared_ms=None,
+        next_step="none",
+    )

@@ -50,6 +50,7 @@ from device_manager.series.keeping import Keeper
 from device_manager.settings import OFF, BrokerSettings, Listening, Settings
 from device_manager.shadow import JsonFold
 from device_manager.upkeep import Upkeep
+from device_manager.watching import Watching
 
 log = logging.getLogger("citynode")
 PORTS_TRIED = 100
@@ -118,6 +119,7 @@ class Manager:
                 log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
             self._start_ingest(parts)
             self._start_series(parts)
+            self._start_watching(parts, supervisor)
             children.start(self.settings, parts)
             self._parts = parts.pop_all()
 
@@ -128,7 +130,8 @@ class Manager:
     def _start_ingest(self, parts: ExitStack) -> None:
         store = SqlStore(self.settings.database)
         parts.callback(store.close)
-        broker, committer = PahoBroker(address(self.settings)), Committer(store, Cbor2Codec(), JsonFold())
+        broker = self._session = PahoBroker(address(self.settings))
+        committer = Committer(store, Cbor2Codec(), JsonFold())
         self.ingest = IngestService(broker, committer, SystemClock())
         self.ingest.start()
         parts.callback(self.ingest.stop)
@@ -136,6 +139,11 @@ class Manager:
             upkeep = Upkeep(self.settings, broker, self.broker)
             upkeep.start()
             parts.callback(upkeep.stop)
+
+    def _start_watching(self, parts: ExitStack, supervisor: Supervisor) -> None:
+        watching = Watching(self.settings, self._session, supervisor.was_away, lambda: self.ingest.waiting)
+        watching.start()
+        parts.callback(watching.stop)
 
     def _start_series(self, parts: ExitStack) -> None:
         series = SqlSeries(self.settings.database)

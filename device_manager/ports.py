@@ -361,6 +361,7 @@ class ChannelsStored(NamedTuple):
     epoch: int
     firmware: str
     record_s: int = 0
+    configuration: int | None = None
 
 
 class LossStored(NamedTuple):

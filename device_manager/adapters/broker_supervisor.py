@@ -45,7 +45,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._said_s: dict[str, float] = {}
-        self.restarts = 0
+        self.restarts = self._seen_restarts = 0
 
     def start(self) -> None:
         """Start the broker and wait until it answers; raises the broker's own error when the first start fails."""
@@ -60,6 +60,11 @@ class Supervisor:
             raise
         self._thread = threading.Thread(target=self._watch, name="broker-supervisor", daemon=True)
         self._thread.start()
+
+    def was_away(self) -> bool:
+        """True when the broker is away, or was since the last call."""
+        seen, self._seen_restarts = self._seen_restarts, self.restarts
+        return seen != self.restarts or not self._broker.alive()
 
     def stop(self) -> None:
         """Stop watching, then stop the broker. Safe to call twice."""

@@ -37,7 +37,9 @@ class Telling:
             self._add(node, FramesStored(received_ms, 0, 0, 0, None, 1))
         fields = cast(dict[str, Any], record.fields)
         if record.kind == "channels":
-            told = ChannelsStored(received_ms, record.log, record.seq, fields["firmware"], fields["interval_s"])
+            told = ChannelsStored(
+                received_ms, record.log, record.seq, fields["firmware"], fields["interval_s"], fields["configuration"]
+            )
             self._tell(node, told)
         else:
             first, last = fields["first"], fields["last"]

@@ -59,6 +59,11 @@ class Series:
         found = _judged(found, self._state())
         return [_last(found, row) for row in _newest_rows(found)]
 
+    def newest_frames(self) -> Observations:
+        """Return all readings of the newest frame of every node, as the nodes sent them."""
+        deployments = Deployments(self._reader.deployments())
+        return observations(self._reader.latest_frames(), self._epochs, deployments, self._loads)
+
     def _state(self) -> State:
         return fold(Decision(*row) for row in self._reader.decisions())
 

@@ -45,6 +45,7 @@ class Shadow:
     above: int | None = None  # one more than the highest number that we have committed
     epoch: int | None = None
     firmware: str | None = None
+    configuration: int | None = None  # revision, of this epoch
     record_s: int | None = None
     frame_s: int | None = None  # longest frame of this epoch
     connected_ms: int | None = None  # newest live state
@@ -219,7 +220,14 @@ def _channels(shadow: Shadow, event: ChannelsStored) -> Shadow:
         return shadow
     frame_s = shadow.frame_s if event.record_s == shadow.record_s else None
     record_s = event.record_s or None
-    return replace(shadow, epoch=event.epoch, firmware=event.firmware, record_s=record_s, frame_s=frame_s)
+    return replace(
+        shadow,
+        epoch=event.epoch,
+        firmware=event.firmware,
+        configuration=event.configuration,
+        record_s=record_s,
+        frame_s=frame_s,
+    )
 
 
 def _loss(shadow: Shadow, event: LossStored) -> Shadow:

@@ -98,15 +98,15 @@ def test_alert_says_value_limit_since_when_and_next_step(tmp_path: Path) -> None
 
 
 def test_alert_that_nobody_acknowledges_is_escalated_once(tmp_path: Path) -> None:
-    fleet = Watched(tmp_path, nodes=1, every_s=600)
+    fleet = Watched(tmp_path, nodes=1, every_s=3600)
     fleet.run(3 * 86_400, SILENT, fleet.nodes)
     assert [notice.kind for notice in fleet.notices] == ["raised", "escalated"]
     assert fleet.notices[-1].alert.severity == "critical"
 
 
 def test_acknowledged_alert_is_not_escalated_and_keeps_who_and_why(tmp_path: Path) -> None:
-    fleet = Watched(tmp_path, nodes=1, every_s=600)
-    fleet.run(3600, SILENT, fleet.nodes)
+    fleet = Watched(tmp_path, nodes=1, every_s=3600)
+    fleet.run(7200, SILENT, fleet.nodes)
     service(fleet).acknowledge(1, "on my way", scope=ANNA)
     fleet.run(3 * 86_400, SILENT, fleet.nodes)
     assert [notice.kind for notice in fleet.notices] == ["raised"]
@@ -180,7 +180,7 @@ def test_alert_of_a_node_that_is_gone_ends(tmp_path: Path) -> None:
 
 
 def test_health_is_kept_every_quarter_of_an_hour_in_few_bytes(tmp_path: Path) -> None:
-    fleet = Watched(tmp_path, nodes=3, every_s=60)
+    fleet = Watched(tmp_path, nodes=2, every_s=900)
     fleet.run(2 * 86_400)
     samples = fleet.store.health("node-001", 0, 2**40)
     assert 190 <= len(samples) <= 194

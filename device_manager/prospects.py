@@ -1,0 +1,150 @@
+"""What is worth looking up once an hour: certificates, how good each channel's last day was, and the life of sensors.
+
+    python -m device_manager.prospects --data DIR     # prints JSON; a process of its own, for what it costs
+
+Composition, beside `watching.py`; `citynode quality` shows the scores.
+"""
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from device_manager.monitoring.grouping import Subject
+from device_manager.settings import Settings, load
+
+DAY_S = 86_400
+_log = logging.getLogger("citynode.alerts")
+Facts = Mapping[str, float]
+
+
+class Rated(NamedTuple):
+    """A channel's score for people."""
+
+    node: str
+    channel: str
+    points: int
+    reasons: tuple[str, ...]
+
+
+def scores(settings: Settings, now_s: float, days: float = 1.0, zone: str = "Europe/Berlin") -> list[Rated]:
+    """Return the score of every channel that measured within the last `days`, the worst first."""
+    from device_manager.fleet import open_fleet
+    from device_manager.monitoring.flags import channel_facts
+    from device_manager.monitoring.joining import channels_of
+    from device_manager.monitoring.scores import score
+    from device_manager.quality import check
+    from device_manager.readings import Selection
+
+    since_s = int(now_s - days * DAY_S)
+    with open_fleet(settings) as fleet:
+        names = fleet.readings.names().nodes
+        pages = list(fleet.readings.pages(Selection(since_s=since_s)))
+        channels = channels_of(pages, names)
+        flagged: dict[str, float] = {}
+        for page in pages:
+            for (node_id, part), percent in channel_facts(page).items():
+                name = f"{names.get(node_id, '')}/{part}"
+                flagged[name] = max(flagged.get(name, 0.0), percent / 100)
+    findings = check(channels, zone)
+    rated = [score(one.name, findings, flagged.get(one.name, 0.0), since_s, now_s) for one in channels]
+    rows = [Rated(*_parts(one.channel), one.points, one.reasons) for one in rated]
+    return sorted(rows, key=lambda row: (row.points, row.node, row.channel))
+
+
+def _parts(channel: str) -> tuple[str, str]:
+    node, _, part = channel.partition("/")
+    return node, part
+
+
+def certificate_days(settings: Settings, now_s: float) -> dict[str, float]:
+    """Return the days until the certificate of each node ends."""
+    from device_manager.upkeep import in_use
+
+    return {node: (end_s - now_s) / DAY_S for node, (_, end_s) in in_use(settings).items()}
+
+
+def lives(settings: Settings, now_s: float) -> dict[tuple[str, str], float]:
+    """Return {(node, sensor): days left} where hours are limited, as if it had run since its node was added."""
+    from device_manager.fleet import open_fleet
+    from device_manager.monitoring.life import forecast
+    from hardware import catalog
+
+    rated = {name: one.life_hours for name, one in catalog.sensors().items() if one.life_hours}
+    found: dict[tuple[str, str], float] = {}
+    with open_fleet(settings) as fleet:
+        added_s = {node.node_id: node.added_ms / 1000 for node in fleet.registry.nodes()}
+        names = {node.node_id: node.name for node in fleet.registry.nodes()}
+        for value in fleet.readings.last_values().values():
+            for one in value:
+                hours = rated.get(one.sensor.rstrip("0123456789-_ ")) or rated.get(one.sensor)
+                if hours and one.node_id in names:
+                    used_h = max(0.0, now_s - added_s[one.node_id]) / 3600
+                    found[names[one.node_id], one.sensor] = forecast(one.sensor, used_h, hours).left_days
+    return found
+
+
+def facts(settings: Settings, now_s: float) -> dict[Subject, dict[str, float]]:
+    """Return all of it as facts by subject."""
+    found: dict[Subject, dict[str, float]] = {}
+    for node, days in certificate_days(settings, now_s).items():
+        found[Subject(node)] = {"certificate_days": days}
+    for (node, sensor), days in lives(settings, now_s).items():
+        found[Subject(node, sensor)] = {"life_left_days": days}
+    for row in scores(settings, now_s):
+        found[Subject(row.node, row.channel)] = {"quality_score": float(row.points)}
+    return found
+
+
+class Prospecting:
+    """Runs this module beside the manager, so that ingest keeps its interpreter; `facts` is what the last run said."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self.facts: dict[Subject, dict[str, float]] = {}
+
+    def start(self) -> None:
+        """Start a run unless one is under way."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="prospects", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End a run that is under way."""
+        process = self._process
+        if process is not None:
+            process.kill()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        """Take the answer of one run; one that failed leaves the facts as they were, and says why."""
+        command = [sys.executable, "-m", "device_manager.prospects", "--data", str(self._directory)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self._process = process
+            said, words = process.communicate()
+        if process.returncode == 0:
+            self.facts = {Subject(node, part): known for node, part, known in json.loads(said)}
+        elif process.returncode > 0:
+            _log.error("%s; scores and certificates are those of an hour ago", words.decode("utf-8", "replace")[-300:])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the facts as JSON: [[node, part, {fact: value}]...]."""
+    parser = argparse.ArgumentParser(description="facts that are looked up once an hour")
+    parser.add_argument("--data", type=Path, required=True)
+    settings = load(parser.parse_args(arguments).data)
+    rows: list[Any] = [[*subject, known] for subject, known in facts(settings, time.time()).items()]
+    json.dump(rows, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The manager's thread that watches the fleet: reads shadows and newest frames, and gives the monitor its facts.
+
+    every 10 s    manager, nodes, sensors, flags of the newest frames
+    every hour    certificates, quality scores of the last day, life of sensors
+
+Composition, beside `app.py`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+
+from device_manager.adapters.clock import SystemClock
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.notify import Deliverer, senders
+from device_manager.adapters.store_monitoring import SqlAlerts
+from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.alerting import document, load_rules
+from device_manager.errors import CitynodeError
+from device_manager.monitoring.alert import Notice
+from device_manager.monitoring.delivery import read_ways
+from device_manager.monitoring.facts import node_facts, sensor_facts
+from device_manager.monitoring.flags import channel_facts
+from device_manager.monitoring.grouping import Subject
+from device_manager.monitoring.monitor import Look, Monitor
+from device_manager.overview import shadow_of
+from device_manager.ports import Broker, Clock, NodeView
+from device_manager.prospects import Prospecting
+from device_manager.registry.service import ACCEPTED
+from device_manager.series import Series
+from device_manager.settings import Settings
+from device_manager.shadow import Shadow
+
+EVERY_S = 10.0
+HOUR_S = 3600.0
+_log = logging.getLogger("citynode.alerts")
+Facts = Mapping[str, float]
+
+
+class Watcher:
+    """Reads what the store knows, and gives it to a monitor. Not for two threads at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        broker_down: Callable[[], bool],
+        waiting: Callable[[], int],
+        slow: Mapping[Subject, Facts],
+        tell: Callable[[Sequence[Notice]], None],
+        clock: Clock,
+    ) -> None:
+        """`slow` are the facts that are looked up rarely; whoever looks them up changes them."""
+        self._parts = ExitStack()
+        self._reader = SqlReader(settings.database)
+        self._parts.callback(self._reader.close)
+        operations = Operations(settings.database)
+        self._parts.callback(operations.close)
+        self._series = Series(self._reader, Cbor2Codec())
+        self._monitor = Monitor(SqlAlerts(operations), load_rules(settings), tell)
+        self._broker_down = broker_down
+        self._waiting = waiting
+        self.slow = slow
+        self._clock = clock
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._parts.close()
+
+    def look(self) -> None:
+        """Take one look."""
+        now_ms = self._clock.now_ms()
+        views = [view for view in self._reader.nodes() if view.admission == ACCEPTED]
+        self._monitor.look(self._seen(views, now_ms), now_ms)
+
+    def _seen(self, views: list[NodeView], now_ms: int) -> Look:
+        facts: dict[Subject, dict[str, float]] = {
+            Subject(""): {"broker_down": float(self._broker_down()), "waiting_messages": float(self._waiting())}
+        }
+        extra: dict[str, dict[str, float]] = {}
+        for view in views:
+            shadow = shadow_of(view)
+            facts[Subject(view.name)] = node_facts(shadow, now_ms)
+            for sensor, count in sensor_facts(shadow).items():
+                facts[Subject(view.name, sensor)] = {"sensor_faults": count}
+            extra[view.name] = _beside(shadow)
+        names = {view.node_id: view.name for view in views}
+        for (node_id, part), percent in channel_facts(self._series.newest_frames()).items():
+            if node_id in names:
+                facts.setdefault(Subject(names[node_id], part), {})["flagged_percent"] = percent
+        for subject, slow in self.slow.items():
+            facts.setdefault(subject, {}).update(slow)
+        districts = {view.name: view.site.district if view.site else "" for view in views}
+        return Look(facts, districts, extra)
+
+
+def _beside(shadow: Shadow) -> dict[str, float]:
+    """Return what is kept over time and judged by no rule."""
+    found = {"online": float(bool(shadow.online)), "sensor_faults": sum(sensor_facts(shadow).values())}
+    for name, value in (("release", shadow.release), ("configuration", shadow.configuration)):
+        if value is not None:
+            found[name] = float(value)
+    return found
+
+
+class Watching:
+    """The thread; `start` and `stop` once each."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        broker: Broker,
+        broker_down: Callable[[], bool],
+        waiting: Callable[[], int],
+    ) -> None:
+        """SetupError when alerts.toml is wrong."""
+        ways = senders(read_ways(document(settings)), settings.name, broker)
+        self._deliverer = Deliverer(ways)
+        self._watcher = Watcher(settings, broker_down, waiting, {}, self._deliverer.tell, SystemClock())
+        self._prospecting = Prospecting(settings.directory)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._deliverer.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the look that runs; what waits to be told is tried once more."""
+        self._stopping.set()
+        self._thread.join()
+        self._prospecting.stop()
+        self._deliverer.stop()
+        self._watcher.close()
+
+    def _run(self) -> None:
+        said, due_s = "", 0.0
+        while not self._stopping.wait(EVERY_S):
+            try:
+                if time.monotonic() >= due_s:
+                    due_s = time.monotonic() + HOUR_S
+                    self._prospecting.start()
+                self._watcher.slow = self._prospecting.facts
+                self._watcher.look()
+                said = ""
+            except CitynodeError as error:  # the store is busy or full: the next look sees the same fleet
+                if str(error) != said:
+                    said = str(error)
+                    _log.error("%s; alerts wait", said)
