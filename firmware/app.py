@@ -43,22 +43,22 @@ class Node:
     def __init__(self, settings: dict, start) -> None:
         self.settings = settings
         self.boot = system.random_u32()
-        self._rtc = Rtc(system.rtc_memory())
-        before = note.Note(self._rtc.note)
+        self.rtc = Rtc(system.rtc_memory())
+        before = note.Note(self.rtc.note)
         self.clock = Clock()
         self._log = Log(self.clock)
-        self._maintenance = Maintenance(self.clock)
+        self.maintenance = Maintenance(self.clock)
         self.clock.guessed = before.guessed
         self._confirmed = False  # the manager has told the time
         start.raise_floor(self.clock, settings, before.last_time)
         self._wifi = Wifi(settings["wifi"])
         self._buses = Buses(settings["buses"])
-        self._outbox = Outbox(Flash("outbox"), system.random_u32)
+        self.outbox = Outbox(Flash("outbox"), system.random_u32)
         self._died = asyncio.Event()
         self._error = Exception()
         self.link = Link(
             settings,
-            self._outbox,
+            self.outbox,
             self.clock,
             self._wifi,
             self.boot,
@@ -66,7 +66,11 @@ class Node:
             self._on_message,
             system.random_u32,
             system.tls_largest_bytes,
+            start.about(settings),
         )
+        self._updating = None  # while an update is under way
+        self.first_frame = -1  # it is committed when the outbox has let go of all below
+        self.stalled = False  # flash is erased: sound has holes
         self._supervisor = Supervisor(self.clock)
         self._reports = self._silent = 0
         self._health = Health(
@@ -75,7 +79,7 @@ class Node:
             self.clock,
             system.heap_free_bytes,
             self._wifi.rssi,
-            self._outbox,
+            self.outbox,
             self.link,
             before,
             self._supervisor.lateness,
@@ -87,7 +91,7 @@ class Node:
         actions = {
             "health": self._report_now,
             "identify": self._lamp.identify if self._lamp else _no_led,
-            "maintenance": self._maintenance.set,
+            "maintenance": self.maintenance.set,
             "reboot": self.reboot,
         }
         looks = {"log": self._log.lines, "self-test": self._look_at_sensors}
@@ -99,18 +103,20 @@ class Node:
         channels = len(record.names)
         records = min(settings["frame_records"], max(1, settings["frame_s"] // settings["record_s"]))
         self._batch = batch = Batch(channels, min(records, capacity_for(channels)))
-        self._recorder = Recorder(self._outbox, lambda: _describe(settings, record.names, sensors), batch, self._rtc)
-        self._sampler = Sampler(sensors, record, self.clock, batch, settings["record_s"], self.boot, self._keep)
+        self._recorder = Recorder(self.outbox, lambda: _describe(settings, record.names, sensors), batch, self.rtc)
+        self.sampler = Sampler(sensors, record, self.clock, batch, settings["record_s"], self.boot, self._keep)
 
     def _keep(self, batch: Batch) -> None:
         self._recorder.keep(batch)
+        if self.first_frame < 0:
+            self.first_frame = self.outbox.head
         self.link.notify()
 
     async def run(self) -> None:
         """Run until a task dies or a reset is ordered."""
         frame_ms = 1000 * self.settings["frame_s"]
-        parts = [self._sampler.run(), self.link.run(), self._report_for_ever(), self._idle_for_ever()]
-        self._supervisor.watch("sampler", lambda: self._sampler.seconds, 60000)
+        parts = [self.sampler.run(), self.link.run(), self._report_for_ever(), self._idle_for_ever()]
+        self._supervisor.watch("sampler", lambda: self.sampler.seconds, 60000)
         self._supervisor.watch("link", lambda: self.link.turns, _LINK_MS)
         self._supervisor.watch("health", lambda: self._reports, frame_ms + 60000)
         if self.settings["ntp"]:
@@ -119,6 +125,8 @@ class Node:
             parts.append(self._lamp.run())
         if "trial" in self.settings:
             parts.append(self._try_settings())
+        if "update" in self.settings:
+            parts.append(self._update())
         parts.append(self._supervise())
         tasks = [asyncio.create_task(self._live(part)) for part in parts]
         await self._died.wait()
@@ -143,6 +151,8 @@ class Node:
             self.reboot({}, fields["reason"])
         elif kind == "order":
             self._obey(fields["signed"])
+        elif kind in ("offer", "chunk"):
+            self._take_update(kind, fields)
         else:
             self.link.unknown += 1
 
@@ -156,6 +166,25 @@ class Node:
 
         orderly.obey(self, signed)
         orderly.forget_all()
+
+    def _take_update(self, kind: str, fields: dict) -> None:
+        if self._updating is None and kind == "offer":
+            self._update_task = asyncio.create_task(self._live(self._update()))
+        if self._updating is not None:
+            self._updating.take(kind, fields)
+
+    def _update(self):
+        """Load what carries out updates, and return the coroutine that does, and forgets it."""
+        gc.collect()
+        from firmware import updating
+
+        self._updating = updating.Updating(self)
+        return self._until_updated(updating)
+
+    async def _until_updated(self, updating) -> None:
+        await self._updating.run()
+        self._updating = None
+        updating.forget_all()
 
     async def _try_settings(self) -> None:
         from firmware import orderly
@@ -180,7 +209,7 @@ class Node:
 
         fault = any(sensor.failing for sensor in self.sensors)
         link = self.link
-        return led.code(self._wifi.connected(), link.connected, link.committed, fault, self._maintenance.on)
+        return led.code(self._wifi.connected(), link.connected, link.committed, fault, self.maintenance.on)
 
     def _take_time(self, unix_s: int) -> None:
         """The manager says what time it is, inside TLS: better than a time server, but some seconds old."""
@@ -207,8 +236,8 @@ class Node:
         saved, told, kept_s = -1, "", 0
         while True:
             await asyncio.sleep_ms(self.clock.ms_to_next_second() + _IDLE_MS)
-            self._outbox.idle()
-            self._sampler.marks = quality.MAINTENANCE if self._maintenance.on else 0
+            self.outbox.idle()
+            self.sampler.marks = quality.MAINTENANCE if self.maintenance.on or self.stalled else 0
             if self._batch.count != saved:
                 saved = self._batch.count
                 self.remember("")
@@ -247,12 +276,12 @@ class Node:
 
     async def _reset_soon(self, reason: str) -> None:
         await asyncio.sleep_ms(_REBOOT_MS)
-        self._sampler.flush()
+        self.sampler.flush()
         self.remember(reason)
         system.reset()
 
     def _look_at_sensors(self, _: dict) -> list:
-        return describe_sensors(self.sensors, self._sampler.values, self._sampler.flags)
+        return describe_sensors(self.sensors, self.sampler.values, self.sampler.flags)
 
 
 def _no_led(_: dict) -> str:

@@ -29,6 +29,7 @@ FIELDS: tuple = (
     ("watchdog_s", int, "number", 120, 0, 600),
     ("max_offline_s", int, "number", 14400, 300, 259200),
     ("backlog_per_s", int, "number", 50, 1, 1000),
+    ("trial_s", int, "number", 900, 10, 86400),
     ("provisioned", int, "number", 0, 0, (1 << 32) - 1),
 )
 _PARTS = {
@@ -76,6 +77,8 @@ def _check_parts(config: dict) -> None:
             raise _wrong("%s with at least one row" % name, config[name])
         for row in config[name]:
             _check_map("a row of %s" % name, row, _PARTS[name])
+    if not isinstance(config.setdefault("board", ""), str):
+        raise _wrong("board as text", config["board"])
     _check_map("wifi", config["wifi"], _PARTS["wifi"])
     if config.setdefault("tls", None) is not None:
         _check_map("tls", config["tls"], _PARTS["tls"])

@@ -10,6 +10,8 @@ from firmware.sensing.opening import open_driver
 from firmware.sensing.sensor import Sensor
 from firmware.wire.quantities import QUANTITIES
 
+_UPDATE_FILES = ("slot.try", "slot.wait", "slot.bad", "update.offer")  # one is under way, see firmware.update
+
 
 def read_settings() -> dict:
     """The checked configuration, with settings that are tried laid over it."""
@@ -22,7 +24,18 @@ def read_settings() -> dict:
         settings = orderly.enter(settings, config.check)
         orderly.forget_all()
     forget("config")
+    if any(_exists(name) for name in _UPDATE_FILES):
+        settings["update"] = True
     return settings
+
+
+def about(settings: dict) -> dict:
+    """What the state message says of the code that runs: release, board, family."""
+    from firmware.update import running
+
+    found = running.about(settings["board"])
+    forget("update.running", "update.slots", "update")
+    return found
 
 
 def raise_floor(clock, settings: dict, last_good_s: int) -> None:

@@ -9,6 +9,7 @@
     4   u32  CRC-32 of everything behind it
     8   u16  bytes of the note, u16 bytes of the frame
     12       note, then frame
+    -8       where boot.py counts the starts of a trial (firmware/boot.py): "CNB1", u32; it is carried along
 
 The chip guards this memory by a magic only, so it has a CRC of its own: a reset in the middle of a write costs what was
 kept, and never gives half of it.
@@ -25,6 +26,7 @@ _MAGIC = 0x31524E43  # "CNR1"
 _HEAD = "<IIHH"
 _HEAD_BYTES = const(12)
 _CRC_FROM = const(8)
+_TAIL, _TAIL_BYTES = b"CNB1", const(8)
 
 
 class Rtc:
@@ -32,26 +34,30 @@ class Rtc:
 
     def __init__(self, memory) -> None:
         self._memory = memory
-        self.note, self.frame = _unpack(memory())
-        self._buf = memoryview(bytearray(_HEAD_BYTES + NOTE_BYTES))
+        kept = memory()
+        self.note, self.frame = _unpack(kept)
+        self.tail = kept[-_TAIL_BYTES:] if kept[-_TAIL_BYTES:-4] == _TAIL else b""
+        self._buf = memoryview(bytearray(_HEAD_BYTES + NOTE_BYTES + _TAIL_BYTES))
 
     def reserve(self, frame_bytes: int) -> memoryview:
         """Make room for frames of up to that length and return it; it keeps its content between calls of `keep`."""
-        self._buf = memoryview(bytearray(_HEAD_BYTES + NOTE_BYTES + frame_bytes))
-        return self._buf[_HEAD_BYTES + NOTE_BYTES :]
+        self._buf = memoryview(bytearray(_HEAD_BYTES + NOTE_BYTES + frame_bytes + _TAIL_BYTES))
+        return self._buf[_HEAD_BYTES + NOTE_BYTES : len(self._buf) - _TAIL_BYTES]
 
     def keep(self, note: bytes, frame_bytes: int = 0) -> bool:
         """Replace what is kept; False when the frame is too long for the memory: then only the note is kept."""
-        fits = _HEAD_BYTES + len(note) + frame_bytes <= MEMORY_BYTES
+        fits = _HEAD_BYTES + len(note) + frame_bytes + len(self.tail) <= MEMORY_BYTES
         if len(note) > NOTE_BYTES:
             raise ValueError("expected a note of at most %d bytes, got %d" % (NOTE_BYTES, len(note)))
         length = frame_bytes if fits else 0
         start = NOTE_BYTES - len(note)  # the note ends where the frame begins
-        data = self._buf[start : _HEAD_BYTES + NOTE_BYTES + length]
+        end = _HEAD_BYTES + NOTE_BYTES + length
+        data = self._buf[start:end]
         data[_HEAD_BYTES : _HEAD_BYTES + len(note)] = note
         struct.pack_into(_HEAD, data, 0, _MAGIC, 0, len(note), length)
         struct.pack_into("<I", data, 4, crc32(data[_CRC_FROM:]))
-        self._memory(data)
+        self._buf[end : end + len(self.tail)] = self.tail
+        self._memory(self._buf[start : end + len(self.tail)])
         return fits
 
 

@@ -26,13 +26,14 @@ class Link:
     on_message  a plain function; from the manager come desired, command and chunk, with the fields that
                 firmware.wire.messages decodes, and "time" {"unix_s"}; from the link itself "reboot" {"reason"}
     largest     function: the largest free block that TLS may have, in bytes
+    about       more fields of the state message
 
     Readable at any time, for health: connected, committed, resent, bad_watermarks, unknown, refused, reconnects,
     last_error; `turns` changes while the link's task is alive.
     """
 
     def __init__(self, config: dict, outbox, clock, wifi, boot: int, firmware: str, on_message, random_u32,
-                 largest=lambda: TLS_BYTES) -> None:  # fmt: skip
+                 largest=lambda: TLS_BYTES, about=None) -> None:  # fmt: skip
         self.unknown = self.reconnects = self.turns = 0
         self.last_error = ""
         self._node = config["node"]
@@ -44,6 +45,7 @@ class Link:
         self._wifi = wifi
         self._boot = boot
         self._firmware = firmware
+        self._about = about or {}
         self._on_message = on_message
         self._orders = ("%s/%s/down/#" % (topics.ROOT, self._node)).encode()
         self._heard = False  # a watermark on this connection
@@ -241,13 +243,12 @@ class Link:
 
     def _state(self) -> bytes:
         outbox = self._outbox
-        return messages.encode(
-            "state",
-            {
-                "online": True, "boot": self._boot, "log": outbox.log, "head": outbox.head, "tail": outbox.tail,
-                "time": self._clock.unix_s(), "firmware": self._firmware,
-            },
-        )  # fmt: skip
+        fields = {
+            "online": True, "boot": self._boot, "log": outbox.log, "head": outbox.head, "tail": outbox.tail,
+            "time": self._clock.unix_s(), "firmware": self._firmware,
+        }  # fmt: skip
+        fields.update(self._about)
+        return messages.encode("state", fields)
 
     def _take_puback(self, token: int, reason: int) -> None:
         if reason >= packets.FIRST_FAILURE:

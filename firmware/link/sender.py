@@ -10,6 +10,7 @@ LEAST_BYTES = 1024  # room for every message that is no record
 NOT_A_RECORD = -1
 _MAX_QUEUED = const(4)
 _UNREADABLE = "unreadable"
+_LATEST = ("health", "update")  # a newer one takes the place of one that still waits
 # Flags and expiry in s; health is QoS 0: only the latest value counts. Older replies are of no use to anybody.
 _MESSAGES = {
     "state": (packets.AT_LEAST_ONCE | packets.RETAIN, 0),
@@ -40,6 +41,8 @@ class Sender:
         """Send a message soon; of too many waiting ones the oldest is dropped."""
         if len(payload) > len(self._payload):
             raise ValueError("expected at most %d bytes, got %d" % (len(self._payload), len(payload)))
+        if kind in _LATEST:
+            self._queue = [row for row in self._queue if row[0] != kind]
         if len(self._queue) >= _MAX_QUEUED:
             self._queue.pop(0)
         self._queue.append((kind, payload))

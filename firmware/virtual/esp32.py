@@ -3,7 +3,8 @@
 Partition  `<label>.flash` with the manners of NOR flash: programming can only clear bits, erasing sets a block to 0xFF.
            Every operation goes to the operating system at once (the port's files have no buffer of their own, and
            flush() would be an fsync), so that SIGKILL loses nothing that was programmed. The size is `flash_bytes` of
-           `virtual.json`, 1 MiB without it; an existing file keeps its size.
+           `virtual.json`, 1 MiB without it; an existing file keeps its size. The partitions of images are a model
+           of their own, `firmware.virtual.ota`.
 NVS        `nvs-<namespace>.json`, replaced as a whole by commit().
 """
 
@@ -15,7 +16,6 @@ from micropython import const
 HEAP_DATA = 4
 HEAP_EXEC = 2
 _BLOCK = const(4096)
-_DEFAULT_FLASH_BYTES = const(1 << 20)
 _IOCTL_BLOCK_COUNT = const(4)
 _IOCTL_BLOCK_SIZE = const(5)
 _IOCTL_ERASE = const(6)
@@ -35,15 +35,19 @@ class Partition:
 
     TYPE_APP = 0
     TYPE_DATA = 1
+    RUNNING = 1
+    SIZE = ("flash_bytes", 1 << 20)  # the key of virtual.json, and the size without it
 
     _open = {}
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: object) -> None:
+        if label == self.RUNNING:
+            return  # of the image that runs, only get_next_update is asked
         path = label + ".flash"
         try:
             size_bytes = os.stat(path)[6]
         except OSError:
-            size_bytes = _settings().get("flash_bytes", _DEFAULT_FLASH_BYTES) // _BLOCK * _BLOCK
+            size_bytes = _settings().get(*self.SIZE) // _BLOCK * _BLOCK
             _create(path, size_bytes)
         self._label = label
         self._blocks = size_bytes // _BLOCK
@@ -59,6 +63,19 @@ class Partition:
         if label not in cls._open:
             cls._open[label] = cls(label)
         return [cls._open[label]]
+
+    def get_next_update(self) -> object:
+        """The partition of the image that does not run."""
+        from firmware.virtual import ota
+
+        return ota.next_partition()
+
+    @staticmethod
+    def mark_app_valid_cancel_rollback() -> None:
+        """The running image is good."""
+        from firmware.virtual import ota
+
+        ota.keep()
 
     def info(self) -> tuple:
         """(type, subtype, address, size, label, encrypted) as on the chip."""

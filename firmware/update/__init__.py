@@ -1,0 +1,46 @@
+"""The node's side of an update: from a signed offer to code that has proved itself, or back.
+
+plan      may this release be installed here, and by which steps. Pure
+fetch     which pieces to ask for next, and which to keep. Pure
+unpack    a bundle and the running slot become the other slot, every file checked
+slots     the markers that boot.py obeys; running: what runs now
+proof     has the release on trial proved itself. Pure
+image     MicroPython itself, into the other OTA partition
+follow    carries an offer out, by these; trial: what follows the restart; reports: what the manager hears
+
+`firmware.updating` puts them together for the app; what the words mean is in `firmware.wire.releases`. Files of the node
+beside the markers:
+
+    update.offer   the offer that is followed, so that a reset goes on with it; gone when it is decided
+    update.part    the bundle as far as it is there
+    update.good    names of the channels that had a reading before
+    update.image   how far the image is; image.now: sum of the one that runs
+"""
+
+from collections import namedtuple
+
+OFFER, PART, GOOD, IMAGE_PLACE, IMAGE_NOW = "update.offer", "update.part", "update.good", "update.image", "image.now"
+
+
+class UpdateError(Exception):
+    """The update cannot go on; the text is the reason that the manager gets."""
+
+
+Node = namedtuple(
+    "Node",
+    (
+        "settings",  # the checked node.json: board, trial_s
+        "clock",  # ticks_ms, ticks_diff, uptime_s, unix_s, floor_s
+        "link",  # publish_latest, connected, committed
+        "readings",  # function: names of the channels that have a plausible reading now
+        "frame_is_in",  # function: has the first frame of this boot been committed
+        "busy",  # function: '' or why now is no time for an update
+        "forget_starts",  # function: forget how often a trial was started
+        "reboot",  # function(why): restart soon
+        "stall",  # function(on): the chip stands still now and then
+        "replace",  # function(path, data): write a file in one step
+        "keys",  # function: yields the moduli of the keys that may sign releases
+        "ota",  # module firmware.hal.ota, loaded when it is asked for: function
+    ),
+)
+"""What an update needs of the node."""

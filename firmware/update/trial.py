@@ -1,0 +1,111 @@
+"""What follows the restart: a trial is watched, an end told, and what was put off is taken up again."""
+
+import asyncio
+
+from firmware.update import GOOD, IMAGE_NOW, OFFER, proof, running, slots
+from firmware.update.follow import read
+from firmware.wire import WireError, cbor, const, messages, releases
+
+_LOOK_MS = const(500)
+
+
+class Trials:
+    """`node` as `firmware.update.Node` has it."""
+
+    def __init__(self, node, reports) -> None:
+        self._node = node
+        self._reports = reports
+
+    async def settle(self) -> None:
+        """Do what the markers ask for; return when no trial is left."""
+        trial = slots.trial()
+        if trial and trial.name == running.slot():
+            await self._prove(trial)
+        bad, waiting = slots.bad(), slots.trial(slots.WAIT)
+        if bad:
+            await self._tell(bad)
+        if waiting:
+            await self._take_up(waiting)
+
+    async def _prove(self, trial) -> None:
+        """Watch the release that is on trial until it is kept or taken back."""
+        node, reports = self._node, self._reports
+        reports.about(trial.number, trial.attempt)
+        names = read(GOOD).decode().split("\n")
+        judge = proof.Proof([name for name in names if name], node.settings["trial_s"], trial.strike)
+        word, reason = proof.GO_ON, ""
+        while word in (proof.GO_ON, proof.WAIT):
+            for name in node.readings():
+                judge.see(name)
+            link = node.link
+            if word == proof.WAIT:
+                node.forget_starts()  # it has run for the whole limit: whatever cuts its power now is not its fault
+            if link.connected:
+                reports.say(releases.DEFERRED if word == proof.WAIT else releases.CONFIRMING, reason)
+            await asyncio.sleep_ms(_LOOK_MS)
+            facts = proof.Facts(node.clock.uptime_s(), link.connected, link.committed, node.frame_is_in())
+            word, reason = judge.judge(facts)
+        self._decide(trial, word, reason)
+        if word != proof.CONFIRM:
+            await asyncio.Event().wait()
+
+    def _decide(self, trial, word: str, reason: str) -> None:
+        node = self._node
+        node.forget_starts()
+        if word == proof.CONFIRM:
+            image = offered_image()
+            if image:
+                node.ota().keep()
+                node.replace(IMAGE_NOW, image)
+            slots.confirm(node.replace, trial)
+            slots.remove(OFFER)
+            return self._reports.say(releases.SUCCEEDED)
+        print("citynode: update: taking release %d back: %s" % (trial.number, reason))
+        if word == proof.PUT_OFF:
+            slots.put_off(node.replace, trial)
+        else:
+            slots.give_up(node.replace, trial, reason)
+            self._reports.say(releases.ROLLED_BACK, reason)
+        node.reboot("release %d: %s" % (trial.number, reason))
+
+    async def _tell(self, bad) -> None:
+        """The last trial ended with another start, or a slot is damaged: say so when somebody listens."""
+        while not self._node.link.committed:
+            await asyncio.sleep_ms(_LOOK_MS)
+        self._reports.about(bad.number, bad.attempt)
+        self._reports.say(releases.ROLLED_BACK, bad.reason)
+        if _attempt_followed() == bad.attempt:
+            slots.remove(OFFER)
+
+    async def _take_up(self, waiting) -> None:
+        """A trial was put off because it reached nobody: try again once this release does."""
+        node = self._node
+        while not node.link.committed:
+            await asyncio.sleep_ms(_LOOK_MS)
+        self._reports.about(waiting.number, waiting.attempt)
+        self._reports.say(releases.DEFERRED, "no connection in trial %d; it begins again" % waiting.strike)
+        if offered_image():
+            node.ota().Ota().try_next()
+        slots.take_up(node.replace, waiting)
+        node.reboot("release %d is tried again" % waiting.number)
+        await asyncio.Event().wait()
+
+
+def _followed() -> dict:
+    try:
+        return messages.decode("offer", read(OFFER))
+    except WireError:  # none is followed
+        return {}
+
+
+def _attempt_followed() -> int:
+    return _followed().get("attempt", 0)
+
+
+def offered_image() -> bytes:
+    """Return the sum of the image in the offer that is followed, b'' when it has none; it was verified before."""
+    root = _followed().get("root")
+    if not root:
+        return b""
+    image = releases.check_root(cbor.decode(root)[2])["image"]
+    return image[0] if image else b""

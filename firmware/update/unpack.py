@@ -1,0 +1,133 @@
+"""A bundle and the tree of the running slot become the tree of the other slot; nothing is kept that has not its sum.
+
+What is written is not looked at by anybody before its marker names it, so a power cut needs no care here: the next
+start begins anew.
+"""
+
+import asyncio
+import os
+from binascii import hexlify
+from hashlib import sha256
+
+from firmware.update import UpdateError
+from firmware.wire import WireError, bundle, releases
+
+LISTING = ".dir"
+
+
+class Unpacker:
+    """Walks a tree. `stream` is the bundle, unpacked, or None when nothing was sent; `old` and `new` are directories,
+    `old` is '' when the node has no tree to start from."""
+
+    def __init__(self, stream, old: str, new: str) -> None:
+        self._stream = stream
+        self._old = old
+        self._new = new
+        self.copied_bytes = self.made_bytes = 0
+
+    async def run(self, tree: bytes) -> None:
+        """Write the whole tree; UpdateError names the first file that is not what it must be."""
+        wipe(self._new)
+        make_directories(self._new)
+        await self._directory("", tree, releases.TREE_MAX_BYTES)
+
+    async def _directory(self, path: str, sum_: bytes, most: int) -> None:
+        new, old = self._new + path, self._old + path if self._old else ""
+        known = _listing(old)
+        await self._file(path + "/" + LISTING, most, sum_, bool(known) and sha256(known).digest() == sum_)
+        before = {entry[0]: entry for entry in _entries(known)}
+        for entry in _entries(_listing(new)):
+            name, is_directory, size, wanted = entry
+            if is_directory:
+                os.mkdir(new + "/" + name)
+                await self._directory(path + "/" + name, wanted, size)
+            else:
+                await self._file(path + "/" + name, size, wanted, before.get(name) == entry)
+
+    async def _file(self, path: str, most: int, wanted: bytes, same: bool) -> None:
+        """Write one file: a copy of the old one when that is the same, else the next object of the bundle."""
+        old = _open(self._old + path) if self._old else None
+        sum_, size = sha256(), 0
+        try:
+            with open(self._new + path, "wb") as file:
+                for piece in _whole(old) if same else self._next(old, most):
+                    sum_.update(piece)
+                    file.write(piece)
+                    size += len(piece)
+                    if size % (8 * bundle.BLOCK_BYTES) < len(piece):
+                        await asyncio.sleep_ms(0)  # the sampler is due
+        except (WireError, EOFError) as error:
+            raise UpdateError("%s: %s" % (path, error))
+        finally:
+            if old:
+                old.close()
+        if sum_.digest() != wanted:
+            raise UpdateError("%s: expected sum %s, got %s" % (path, _short(wanted), _short(sum_.digest())))
+        if same:
+            self.copied_bytes += size
+        else:
+            self.made_bytes += size
+
+    def _next(self, old, most: int):
+        if self._stream is None:
+            raise WireError("expected nothing new in this tree")
+        return bundle.read_object(self._stream, old, most)
+
+
+def wipe(path: str) -> None:
+    """Remove a directory with all that is in it; it may not be there."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return
+    for name in names:
+        if os.stat(path + "/" + name)[0] & 0x4000:
+            wipe(path + "/" + name)
+        else:
+            os.remove(path + "/" + name)
+    os.rmdir(path)
+
+
+def make_directories(path: str) -> None:
+    """Make a directory and those above it."""
+    made = ""
+    for part in path.split("/"):
+        made = made + "/" + part if made else part
+        try:
+            os.mkdir(made)
+        except OSError:
+            pass  # it is there
+
+
+def _listing(directory: str) -> bytes:
+    file = _open(directory + "/" + LISTING) if directory else None
+    if not file:
+        return b""
+    with file:
+        return file.read()
+
+
+def _entries(text: bytes) -> list:
+    try:
+        return releases.read_directory(text) if text else []
+    except WireError as error:
+        raise UpdateError(str(error))
+
+
+def _open(path: str):
+    try:
+        return open(path, "rb")
+    except OSError:
+        return None
+
+
+def _whole(file):
+    while file:
+        piece = file.read(bundle.BLOCK_BYTES)
+        if not piece:
+            return
+        yield piece
+
+
+def _short(sum_: bytes) -> str:
+    return hexlify(sum_[:4]).decode()
