@@ -49,6 +49,7 @@ from device_manager.registry.service import DECOMMISSIONED, REJECTED
 from device_manager.series.keeping import Keeper
 from device_manager.settings import OFF, BrokerSettings, Listening, Settings
 from device_manager.shadow import JsonFold
+from device_manager.updates import Updates
 from device_manager.upkeep import Upkeep
 from device_manager.watching import Watching
 
@@ -133,8 +134,12 @@ class Manager:
         broker = self._session = PahoBroker(address(self.settings))
         committer = Committer(store, Cbor2Codec(), JsonFold())
         self.ingest = IngestService(broker, committer, SystemClock())
+        updates = Updates(self.settings, broker)
+        self.ingest.on_wish = updates.wish
         self.ingest.start()
         parts.callback(self.ingest.stop)
+        updates.start()
+        parts.callback(updates.stop)
         if isinstance(self.broker, Mosquitto):
             upkeep = Upkeep(self.settings, broker, self.broker)
             upkeep.start()

@@ -4,6 +4,7 @@
     citynode.db            the store (frames, registry, everything a backup needs together with identities/)
     identities/            CA and the certificates the manager gave out; private keys are 0600
     broker/                what the broker process reads and writes, and nothing else (owned by the broker's user)
+    releases/              what nodes can be updated to, see `device_manager.releases`
     orders/                signed orders to nodes, see `device_manager.orders`
     nodes/<node id>/       directories of virtual nodes, as their firmware sees them
     serve.lock             held by the one manager that may run on this directory
@@ -139,6 +140,11 @@ class Settings:
     @property
     def lock(self) -> Path:
         return self.directory / "serve.lock"
+
+    @property
+    def releases(self) -> Path:
+        """Releases by number, and their objects."""
+        return self.directory / "releases"
 
     @property
     def orders(self) -> Path:

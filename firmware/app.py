@@ -182,7 +182,8 @@ class Node:
         return self._until_updated(updating)
 
     async def _until_updated(self, updating) -> None:
-        await self._updating.run()
+        if self._updating is not None:
+            await self._updating.run()
         self._updating = None
         updating.forget_all()
 

@@ -12,9 +12,9 @@ files of one or two lines of words:
 
 A trial is started BOOTS_MAX times at most; starts are counted in NVS, which survives a power cut, and at the end of RTC
 memory, which survives a reset even when NVS cannot be written; the higher count holds. Then, or when a file of it is
-not as listed, the confirmed slot runs again; if that is damaged, the one before it; if both are, the code that the node
-was provisioned with, which lies beside the slots. Markers are replaced by rename, so that a power cut leaves the old one
-or the new one; what is left undone is done at the next start.
+not as listed, the confirmed slot runs again; if that is damaged, the one before it; if both are, the code that the
+node was provisioned with, which lies beside the slots. Markers are replaced by rename, so that a power cut leaves the
+old one or the new one; what is left undone is done at the next start.
 """
 
 import os

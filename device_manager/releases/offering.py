@@ -5,6 +5,7 @@ manager sends the signed root and offer of that number to the node whenever the 
 ended, serves what the node asks for, and the node's reports become `Shadow.update`.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 
@@ -14,6 +15,13 @@ class NodeOffer(NamedTuple):
     node: str
     number: int
     attempt: int = 0
+
+
+class Traffic(NamedTuple):
+    """Bytes that were sent to a node for its offer (topics and payloads), and what the whole app would have taken."""
+
+    sent_bytes: int
+    whole_bytes: int
 
 
 class Offers(Protocol):
@@ -32,4 +40,12 @@ class Offers(Protocol):
 
     def standing(self) -> list[NodeOffer]:
         """Return what is offered now, by node."""
+        ...
+
+    def traffic(self) -> dict[str, Traffic]:
+        """Return what was sent for the standing offers, by node."""
+        ...
+
+    def add_traffic(self, sent: Mapping[str, Traffic]) -> None:
+        """Count what was sent, by node; the running manager does."""
         ...

@@ -8,15 +8,16 @@ from esp32 import Partition
 from micropython import const
 
 _BLOCK = const(4096)
-_BLOCK_COUNT, _ERASE = const(4), const(6)
+_ERASE = const(6)
 
 
 class Ota:
     """The partition that may be written; OSError on a board without a second one."""
 
     def __init__(self) -> None:
-        self._partition = Partition(Partition.RUNNING).get_next_update()
-        self.size_bytes = self._partition.ioctl(_BLOCK_COUNT, 0) * _BLOCK
+        running = Partition(Partition.RUNNING)  # type: ignore[arg-type]  # the stub knows labels only
+        self._partition = running.get_next_update()
+        self.size_bytes = self._partition.info()[3]
 
     def erase(self, block: int) -> None:
         """Erase one block: the chip stands still for up to 80 ms."""

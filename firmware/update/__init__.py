@@ -1,15 +1,15 @@
 """The node's side of an update: from a signed offer to code that has proved itself, or back.
 
-plan      may this release be installed here, and by which steps. Pure
-fetch     which pieces to ask for next, and which to keep. Pure
+plan      may this release be installed here, and by which steps. Pure; judging asks it
+fetch     which pieces to ask for next, and which to keep. Pure; download does it
 unpack    a bundle and the running slot become the other slot, every file checked
 slots     the markers that boot.py obeys; running: what runs now
-proof     has the release on trial proved itself. Pure
+proof     has the release on trial proved itself. Pure; trial: what follows the restart
 image     MicroPython itself, into the other OTA partition
-follow    carries an offer out, by these; trial: what follows the restart; reports: what the manager hears
+follow    carries an offer out, by these; reports: what the manager hears
 
-`firmware.updating` puts them together for the app; what the words mean is in `firmware.wire.releases`. Files of the node
-beside the markers:
+`firmware.updating` puts them together for the app; what the words mean is in `firmware.wire.releases`. Files of the
+node beside the markers:
 
     update.offer   the offer that is followed, so that a reset goes on with it; gone when it is decided
     update.part    the bundle as far as it is there

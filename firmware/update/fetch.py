@@ -12,7 +12,7 @@ AGAIN_MAX_MS.
 """
 
 from firmware.wire import const
-from firmware.wire.releases import CHUNK_BYTES
+from firmware.wire.progress import CHUNK_BYTES
 
 WINDOW = 2
 AGAIN_MS = 5000

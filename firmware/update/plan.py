@@ -1,7 +1,7 @@
 """May this release be installed on this node, and by which steps: pure, from what is wanted and what is there.
 
-    >>> steps({"tree": b"t" * 32, "image": None}, {"tree": b"t" * 32, "image": b""})
-    ('unpack', 'swap', 'restart')
+>>> steps({"tree": b"t" * 32, "image": None}, {"tree": b"t" * 32, "image": b""})
+('unpack', 'swap', 'restart')
 """
 
 from hashlib import sha256
@@ -41,8 +41,8 @@ def _verified(what: str, signed: bytes, keys) -> bytes:
 def objection(root: dict, expires_s: int, node: dict) -> str:
     """Return '' when the release may be installed on this node, else the reason why not.
 
-    node    {"now_s": the time, or its floor while nobody told it; "family"; "board", '' when unknown; "interpreter",
-            as major << 8 | minor, which a release with an image brings itself; "confirmed": the number that is confirmed; "running": the number that runs}
+    node    {"now_s": the time, or its floor while nobody told it; "family"; "board", '' when unknown; "interpreter" as
+            major << 8 | minor, which a release with an image brings itself; "confirmed": the number that is}
     """
     number, (lowest, below) = root["number"], root["interpreter"]
     if node["now_s"] > expires_s:
@@ -52,8 +52,8 @@ def objection(root: dict, expires_s: int, node: dict) -> str:
     if node["board"] and node["board"] not in root["boards"]:
         return "expected a release for board %s, got one for %s" % (node["board"], ", ".join(root["boards"])[:80])
     if root["image"] is None and not lowest <= node["interpreter"] < below:
-        words = (node["interpreter"] >> 8, node["interpreter"] & 255, lowest >> 8, lowest & 255, below >> 8, below & 255)
-        return "expected a release for MicroPython %d.%d, got one for %d.%d to below %d.%d" % words
+        words = (_dotted(node["interpreter"]), _dotted(lowest), _dotted(below))
+        return "expected a release for MicroPython %s, got one for %s to below %s" % words
     if number <= node["confirmed"]:
         return "expected a number above %d, got %d" % (node["confirmed"], number)
     if root["needs"] > node["confirmed"]:
@@ -69,3 +69,7 @@ def steps(root: dict, installed: dict) -> tuple:
     image = root["image"] is not None and root["image"][0] != installed["image"]
     fetch = root["tree"] != installed["tree"]
     return ((FETCH_IMAGE,) if image else ()) + ((FETCH,) if fetch else ()) + (UNPACK, SWAP, RESTART)
+
+
+def _dotted(version: int) -> str:
+    return "%d.%d" % (version >> 8, version & 255)

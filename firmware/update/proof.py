@@ -4,9 +4,9 @@ Proved: joined, the first frame of this boot committed, and a plausible reading 
 update. What was dead before need not live now. The limit counts from the start:
 
     a channel without a reading          rolled back: no network is needed to know it
-    no broker was reached                put off: the confirmed release runs until the manager answers it, then the trial
-                                         begins again; the STRIKES_MAX-th time that the trial reaches nobody, while the
-                                         confirmed release did, it is rolled back
+    no broker was reached                put off: the confirmed release runs until the manager answers it, then the
+                                         trial begins again; when it reaches nobody for the STRIKES_MAX-th time, it is
+                                         rolled back
     a broker, and no word of a manager   the manager is away: the trial goes on for as long as it takes
     the manager answers, no frame        rolled back, when it has answered for the whole limit
 """

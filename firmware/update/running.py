@@ -5,6 +5,7 @@ import sys
 import firmware
 from firmware.update import slots
 
+_ABI = "_mpy"  # spelt as text, so that the build does not shorten it
 _FAMILIES = {2: "x64", 10: "xtensawin", 11: "rv32imc"}  # py/persistentcode.h, MP_NATIVE_ARCH_*
 
 
@@ -32,7 +33,7 @@ def tree_of(name: str) -> bytes:
 
 def family() -> str:
     """Return the name of the native code that this interpreter loads."""
-    return _FAMILIES.get(sys.implementation._mpy >> 10 & 15, "")
+    return _FAMILIES.get(getattr(sys.implementation, _ABI) >> 10 & 15, "")
 
 
 def interpreter() -> int:

@@ -69,7 +69,7 @@ def give_up(replace, what: Trial, reason: str, marker: str = TRY) -> None:
 
 def put_off(replace, what: Trial) -> None:
     """Try again later: the next start runs the confirmed slot."""
-    begin(replace, what._replace(strike=what.strike + 1), WAIT)
+    begin(replace, Trial(what.name, what.number, what.tree, what.attempt, what.strike + 1), WAIT)
     remove(TRY)
 
 
@@ -99,3 +99,12 @@ def _lines(name: str, words: int) -> list:
         return []
     found = [line.split(" ", words - 1) for line in text.split("\n")]
     return [parts for parts in found if len(parts) == words and parts[0] == _VERSION]
+
+
+def read(name: str) -> bytes:
+    """Return what is in a file, b'' when it is not there."""
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -2,9 +2,10 @@
 
 import asyncio
 
+from firmware import forget
 from firmware.update import GOOD, IMAGE_NOW, OFFER, proof, running, slots
-from firmware.update.follow import read
-from firmware.wire import WireError, cbor, const, messages, releases
+from firmware.update.slots import read
+from firmware.wire import WireError, const, messages, progress
 
 _LOOK_MS = const(500)
 
@@ -41,7 +42,7 @@ class Trials:
             if word == proof.WAIT:
                 node.forget_starts()  # it has run for the whole limit: whatever cuts its power now is not its fault
             if link.connected:
-                reports.say(releases.DEFERRED if word == proof.WAIT else releases.CONFIRMING, reason)
+                reports.say(progress.DEFERRED if word == proof.WAIT else progress.CONFIRMING, reason)
             await asyncio.sleep_ms(_LOOK_MS)
             facts = proof.Facts(node.clock.uptime_s(), link.connected, link.committed, node.frame_is_in())
             word, reason = judge.judge(facts)
@@ -59,13 +60,13 @@ class Trials:
                 node.replace(IMAGE_NOW, image)
             slots.confirm(node.replace, trial)
             slots.remove(OFFER)
-            return self._reports.say(releases.SUCCEEDED)
+            return self._reports.say(progress.SUCCEEDED)
         print("citynode: update: taking release %d back: %s" % (trial.number, reason))
         if word == proof.PUT_OFF:
             slots.put_off(node.replace, trial)
         else:
             slots.give_up(node.replace, trial, reason)
-            self._reports.say(releases.ROLLED_BACK, reason)
+            self._reports.say(progress.ROLLED_BACK, reason)
         node.reboot("release %d: %s" % (trial.number, reason))
 
     async def _tell(self, bad) -> None:
@@ -73,7 +74,7 @@ class Trials:
         while not self._node.link.committed:
             await asyncio.sleep_ms(_LOOK_MS)
         self._reports.about(bad.number, bad.attempt)
-        self._reports.say(releases.ROLLED_BACK, bad.reason)
+        self._reports.say(progress.ROLLED_BACK, bad.reason)
         if _attempt_followed() == bad.attempt:
             slots.remove(OFFER)
 
@@ -83,7 +84,7 @@ class Trials:
         while not node.link.committed:
             await asyncio.sleep_ms(_LOOK_MS)
         self._reports.about(waiting.number, waiting.attempt)
-        self._reports.say(releases.DEFERRED, "no connection in trial %d; it begins again" % waiting.strike)
+        self._reports.say(progress.DEFERRED, "no connection in trial %d; it begins again" % waiting.strike)
         if offered_image():
             node.ota().Ota().try_next()
         slots.take_up(node.replace, waiting)
@@ -104,8 +105,10 @@ def _attempt_followed() -> int:
 
 def offered_image() -> bytes:
     """Return the sum of the image in the offer that is followed, b'' when it has none; it was verified before."""
+    from firmware.wire import cbor, releases
+
     root = _followed().get("root")
-    if not root:
-        return b""
-    image = releases.check_root(cbor.decode(root)[2])["image"]
+    parts = cbor.decode(root) if root else None
+    image = releases.check_root(parts[2])["image"] if isinstance(parts, list) else None
+    forget("wire.releases")
     return image[0] if image else b""

@@ -9,10 +9,21 @@ import os
 from binascii import hexlify
 from hashlib import sha256
 
+import deflate
+
 from firmware.update import UpdateError
 from firmware.wire import WireError, bundle, releases
 
 LISTING = ".dir"
+
+
+async def write(part: str, tree: bytes, old: str, new: str) -> None:
+    """Write the tree with that sum to directory `new`: from the bundle in file `part` ('': nothing was sent) and from
+    directory `old` ('': the node has nothing to start from). UpdateError names the first file that is wrong."""
+    if not part:
+        return await Unpacker(None, old, new).run(tree)
+    with open(part, "rb") as file:
+        await Unpacker(deflate.DeflateIO(file, deflate.RAW, bundle.WINDOW_BITS), old, new).run(tree)
 
 
 class Unpacker:
@@ -32,17 +43,16 @@ class Unpacker:
         await self._directory("", tree, releases.TREE_MAX_BYTES)
 
     async def _directory(self, path: str, sum_: bytes, most: int) -> None:
+        """Write a directory and what is below it. Lines are read one by one: there is no room for all of them."""
         new, old = self._new + path, self._old + path if self._old else ""
-        known = _listing(old)
-        await self._file(path + "/" + LISTING, most, sum_, bool(known) and sha256(known).digest() == sum_)
-        before = {entry[0]: entry for entry in _entries(known)}
-        for entry in _entries(_listing(new)):
-            name, is_directory, size, wanted = entry
+        await self._file(path + "/" + LISTING, most, sum_, bool(old) and _sum_of(old + "/" + LISTING) == sum_)
+        for line in _lines(new):
+            name, is_directory, size, wanted = releases.read_entry(line)
             if is_directory:
                 os.mkdir(new + "/" + name)
                 await self._directory(path + "/" + name, wanted, size)
             else:
-                await self._file(path + "/" + name, size, wanted, before.get(name) == entry)
+                await self._file(path + "/" + name, size, wanted, bool(old) and _is_listed(old, line))
 
     async def _file(self, path: str, most: int, wanted: bytes, same: bool) -> None:
         """Write one file: a copy of the old one when that is the same, else the next object of the bundle."""
@@ -56,7 +66,7 @@ class Unpacker:
                     size += len(piece)
                     if size % (8 * bundle.BLOCK_BYTES) < len(piece):
                         await asyncio.sleep_ms(0)  # the sampler is due
-        except (WireError, EOFError) as error:
+        except (WireError, EOFError, OSError) as error:
             raise UpdateError("%s: %s" % (path, error))
         finally:
             if old:
@@ -99,19 +109,35 @@ def make_directories(path: str) -> None:
             pass  # it is there
 
 
-def _listing(directory: str) -> bytes:
-    file = _open(directory + "/" + LISTING) if directory else None
+def _lines(directory: str):
+    """Yield the lines of a directory's text, without line feeds; the file is closed while each is worked on."""
+    at = len(releases.DIRECTORY_HEAD)
+    while True:
+        with open(directory + "/" + LISTING, "rb") as file:
+            file.seek(at)
+            line = file.readline()
+        if not line:
+            return
+        at += len(line)
+        yield line[:-1]
+
+
+def _is_listed(directory: str, line: bytes) -> bool:
+    file = _open(directory + "/" + LISTING)
     if not file:
-        return b""
+        return False
     with file:
-        return file.read()
+        found = file.readline()
+        while found and found[:-1] != line:
+            found = file.readline()
+    return bool(found)
 
 
-def _entries(text: bytes) -> list:
-    try:
-        return releases.read_directory(text) if text else []
-    except WireError as error:
-        raise UpdateError(str(error))
+def _sum_of(path: str) -> bytes:
+    sum_ = sha256()
+    for piece in _whole(_open(path)):
+        sum_.update(piece)
+    return sum_.digest()
 
 
 def _open(path: str):
@@ -122,11 +148,13 @@ def _open(path: str):
 
 
 def _whole(file):
-    while file:
-        piece = file.read(bundle.BLOCK_BYTES)
-        if not piece:
-            return
+    """Yield what is in a file in pieces, and close it."""
+    piece = file.read(bundle.BLOCK_BYTES) if file else b""
+    while piece:
         yield piece
+        piece = file.read(bundle.BLOCK_BYTES)
+    if file:
+        file.close()
 
 
 def _short(sum_: bytes) -> str:

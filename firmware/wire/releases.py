@@ -39,27 +39,42 @@ proves an update.
 from binascii import hexlify, unhexlify
 
 from firmware.wire import VERSION, WireError, cbor
-from firmware.wire.shapes import is_uint, shape
-
-DOWNLOADING, VERIFIED, INSTALLING, REBOOTING = "downloading", "verified", "installing", "rebooting"
-CONFIRMING, DEFERRED, SUCCEEDED = "confirming", "deferred", "succeeded"
-ROLLED_BACK, FAILED, REJECTED = "rolled_back", "failed", "rejected"
-STATES = (
-    DOWNLOADING,
-    VERIFIED,
-    INSTALLING,
-    REBOOTING,
+from firmware.wire.progress import (
+    CHUNK_BYTES,
     CONFIRMING,
     DEFERRED,
-    SUCCEEDED,
-    ROLLED_BACK,
+    DOWNLOADING,
+    ENDS,
     FAILED,
+    INSTALLING,
+    REBOOTING,
     REJECTED,
+    ROLLED_BACK,
+    STATES,
+    SUCCEEDED,
+    TREE_MAX_BYTES,
+    VERIFIED,
 )
-ENDS = (SUCCEEDED, ROLLED_BACK, FAILED, REJECTED)
+from firmware.wire.shapes import is_uint, shape
+
+__all__ = (
+    "CHUNK_BYTES",
+    "CONFIRMING",
+    "DEFERRED",
+    "DOWNLOADING",
+    "ENDS",
+    "FAILED",
+    "INSTALLING",
+    "REBOOTING",
+    "REJECTED",
+    "ROLLED_BACK",
+    "STATES",
+    "SUCCEEDED",
+    "TREE_MAX_BYTES",
+    "VERIFIED",
+)
+
 FAMILIES = ("xtensawin", "rv32imc", "x64")
-CHUNK_BYTES = 2048
-TREE_MAX_BYTES = 1 << 20
 IMAGE_MAX_BYTES = 4 << 20
 SIGNED_MAX_BYTES = 1900
 DIRECTORY_HEAD = "citynode-dir 1\n"
@@ -131,14 +146,15 @@ def read_directory(text: bytes) -> list:
         raise WireError("expected a directory that begins with %s" % DIRECTORY_HEAD.strip())
     entries: list = []
     for line in lines[1:]:
-        kind, size, sum_, name = _read_line(line)
-        if entries and entries[-1][0] >= name:
-            raise WireError("expected entries by name, got %s" % name)
-        entries.append((name, kind == b"d", size, sum_))
+        entry = read_entry(line)
+        if entries and entries[-1][0] >= entry[0]:
+            raise WireError("expected entries by name, got %s" % entry[0])
+        entries.append(entry)
     return entries
 
 
-def _read_line(line: bytes) -> tuple:
+def read_entry(line: bytes) -> tuple:
+    """Return (name, is a directory, bytes, SHA-256) of one line of a directory's text, without its line feed."""
     parts = line.split(b" ")
     try:
         kind, size, sum_, name = parts[0], int(parts[1]), unhexlify(parts[2]), parts[3].decode()
@@ -150,7 +166,7 @@ def _read_line(line: bytes) -> tuple:
         raise WireError("expected a plain name in a directory, got %s" % repr(name)[:40])
     if not 0 <= size <= TREE_MAX_BYTES:
         raise WireError("expected at most %d bytes of %s, got %d" % (TREE_MAX_BYTES, name, size))
-    return kind, size, sum_, name
+    return name, kind == b"d", size, sum_
 
 
 def _is_text(value) -> bool:

@@ -68,6 +68,7 @@ def test_only_hal_and_virtual_touch_the_chip() -> None:
         name
         for name in _sources("firmware")
         if not name.startswith(("firmware/hal/", "firmware/virtual/"))
+        and name != "firmware/boot.py"  # may not import the hal, which it judges
         and any(chip.match(line) for line in (ROOT / name).read_text("utf-8").splitlines())
     ]
     assert found == []

@@ -1,0 +1,116 @@
+"""Composition of releases and updates: what commands use, and the thread of the running manager.
+
+Beside `app.py`, as `upkeep` is.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from device_manager.adapters.clock import SystemClock
+from device_manager.adapters.firmware_build import app_files, compiler
+from device_manager.adapters.release_files import FileShelf
+from device_manager.adapters.store_audit import SqlAudit
+from device_manager.adapters.store_offers import SqlOffers
+from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_reader import SqlReader
+from device_manager.adapters.store_register import SqlRegister
+from device_manager.audit import Audit
+from device_manager.errors import CitynodeError
+from device_manager.identities.order_keys import ReleaseKeys
+from device_manager.overview import shadow_of
+from device_manager.ports import Broker
+from device_manager.registry import Registry
+from device_manager.releases.courier import Courier
+from device_manager.releases.offering import Offers
+from device_manager.releases.service import Releases
+from device_manager.settings import Settings
+from device_manager.shadow import Shadow
+from hardware.catalog import boards
+
+STEP_S = 1.0
+FAMILIES = {"ESP32": "xtensawin", "ESP32-S3": "xtensawin", "ESP32-C6": "rv32imc"}
+VIRTUAL = "x64"
+_WISHES_MAX = 10_000
+log = logging.getLogger("citynode.updates")
+
+
+def families() -> dict[str, list[str]]:
+    """Return the boards that each family of native code is for; a virtual node may stand for any board."""
+    found: dict[str, list[str]] = {VIRTUAL: sorted(boards())}
+    for name, board in sorted(boards().items()):
+        found.setdefault(FAMILIES[board.chip], []).append(name)
+    return found
+
+
+def open_releases(settings: Settings, operations: Operations | None = None) -> Releases:
+    """Return the service that builds and keeps releases."""
+    shelf, keys = FileShelf(settings.releases), ReleaseKeys(settings.identities)
+    audit = Audit(SqlAudit(operations or Operations(settings.database)), SystemClock())
+    built = settings.firmware_directory
+    return Releases(shelf, keys, audit, lambda family, root: app_files(built, family, root), compiler)
+
+
+def open_offers(settings: Settings, operations: Operations | None = None) -> Offers:
+    """Return what is offered to which node."""
+    shelf = FileShelf(settings.releases)
+    return SqlOffers(
+        operations or Operations(settings.database), lambda number: shelf.load(number).offerable(time.time())
+    )
+
+
+class Updates:
+    """A thread of the running manager: offers to nodes, and the pieces that they ask for."""
+
+    def __init__(self, settings: Settings, broker: Broker) -> None:
+        self._operations = Operations(settings.database)
+        self._reader = SqlReader(settings.database)
+        self._register = SqlRegister(settings.database, self._reader)
+        offers = open_offers(settings, self._operations)
+        self._courier = Courier(FileShelf(settings.releases), offers, broker, self._shadows)
+        self._wishes: queue.Queue[tuple[str, Mapping[str, Any]]] = queue.Queue(_WISHES_MAX)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; nodes ask again."""
+        self._stopping.set()
+        self._thread.join()
+        self._register.close()
+        self._reader.close()
+        self._operations.close()
+
+    def wish(self, node: str, fields: Mapping[str, Any]) -> None:
+        """A node asks for pieces; of too many wishes the newest is dropped, and comes again."""
+        try:
+            self._wishes.put_nowait((node, fields))
+        except queue.Full:
+            log.warning("too many wishes wait; %s must ask again", node)
+
+    def _run(self) -> None:
+        next_s = 0.0
+        while not self._stopping.is_set():
+            try:
+                self._serve(max(0.01, next_s - time.monotonic()))
+                if time.monotonic() >= next_s:
+                    next_s = time.monotonic() + STEP_S
+                    self._courier.step(time.time())
+            except CitynodeError as error:
+                log.error("%s", error)
+
+    def _serve(self, timeout_s: float) -> None:
+        try:
+            self._courier.serve(*self._wishes.get(timeout=timeout_s))
+        except queue.Empty:
+            return
+
+    def _shadows(self, names: Iterable[str]) -> dict[str, Shadow]:
+        wanted = set(names)
+        return {view.name: shadow_of(view) for view in Registry(self._register).nodes() if view.name in wanted}

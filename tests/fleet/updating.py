@@ -1,0 +1,78 @@
+"""Updates of a real fleet: build releases from changed sources, offer them, wait for what nodes say."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from device_manager import updates
+from device_manager.adapters.firmware_build import firmware_root
+from device_manager.fleet import local, open_fleet
+from device_manager.overview import shadow_of
+from device_manager.releases.offering import NodeOffer
+from device_manager.releases.service import Wanted
+from device_manager.releases.shelf import Release
+from device_manager.shadow import Shadow
+from tests.fleet.fleet import Fleet, change_json
+from tests.waiting import wait_for
+
+TRIAL_S = 25
+BOARDS = ["esp32-s3-devkitc-1", "esp32-devkitc", "esp32-c6-devkitc-1"]
+
+
+def sources(folder: Path, changes: dict[str, Callable[[str], str]]) -> Path:
+    """Copy the firmware's sources to `folder` and change files (path below `firmware` -> what becomes of the text)."""
+    shutil.copytree(firmware_root() / "firmware", folder / "firmware", ignore=shutil.ignore_patterns("__pycache__"))
+    for path, change in changes.items():
+        file = folder / "firmware" / path
+        before = file.read_text("utf-8")
+        file.write_text(change(before), "utf-8")
+        assert file.read_text("utf-8") != before, path
+    return folder
+
+
+def version(text: str) -> Callable[[str], str]:
+    """A bump of the version, for `sources`."""
+    return lambda source: source.replace('VERSION = "0.1.0"', f'VERSION = "{text}"')
+
+
+def build(fleet: Fleet, root: Path, **more: object) -> Release:
+    """Build a release for virtual nodes."""
+    wanted = Wanted(root, {updates.VIRTUAL: BOARDS}, **more)  # type: ignore[arg-type]
+    return updates.open_releases(fleet.settings).build(wanted, scope=local())
+
+
+def offer(fleet: Fleet, number: int, attempt: int = 0) -> None:
+    """Offer a release to every node."""
+    offers = updates.open_offers(fleet.settings)
+    for node in fleet.nodes:
+        offers.offer(NodeOffer(node.name, number, attempt))
+
+
+def shadows(fleet: Fleet) -> dict[str, Shadow]:
+    """What the manager knows of every node."""
+    with open_fleet(fleet.settings) as opened:
+        return {view.name: shadow_of(view) for view in opened.registry.nodes()}
+
+
+def make_quick(fleet: Fleet, trial_s: int = TRIAL_S) -> None:
+    """Give every node a short trial, before it starts."""
+    for node in fleet.nodes:
+        change_json(node.directory / "node.json", trial_s=trial_s)
+
+
+def wait_for_state(fleet: Fleet, state: str, number: int, timeout_s: float = 90) -> dict[str, Shadow]:
+    """Wait until every node has reported a state of a release; return the shadows."""
+
+    def there() -> bool:
+        fleet.tend()
+        told = [shadow.update for shadow in shadows(fleet).values()]
+        return all((update.get("state"), update.get("number")) == (state, number) for update in told)
+
+    try:
+        wait_for(there, timeout_s)
+    except AssertionError as error:
+        logs = "\n".join(node.log.read_text()[-1500:] for node in fleet.nodes)
+        raise AssertionError(f"{[s.update for s in shadows(fleet).values()]}\n{logs}") from error
+    return shadows(fleet)
