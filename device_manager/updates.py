@@ -17,13 +17,11 @@ from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_offers import SqlOffers
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
-from device_manager.adapters.store_register import SqlRegister
 from device_manager.audit import Audit
 from device_manager.errors import CitynodeError
 from device_manager.identities.order_keys import ReleaseKeys
 from device_manager.overview import shadow_of
 from device_manager.ports import Broker
-from device_manager.registry import Registry
 from device_manager.releases.courier import Courier
 from device_manager.releases.offering import Offers
 from device_manager.releases.service import Releases
@@ -68,7 +66,6 @@ class Updates:
     def __init__(self, settings: Settings, broker: Broker) -> None:
         self._operations = Operations(settings.database)
         self._reader = SqlReader(settings.database)
-        self._register = SqlRegister(settings.database, self._reader)
         offers = open_offers(settings, self._operations)
         self._courier = Courier(FileShelf(settings.releases), offers, broker, self._shadows)
         self._wishes: queue.Queue[tuple[str, Mapping[str, Any]]] = queue.Queue(_WISHES_MAX)
@@ -83,7 +80,6 @@ class Updates:
         """End the thread; nodes ask again."""
         self._stopping.set()
         self._thread.join()
-        self._register.close()
         self._reader.close()
         self._operations.close()
 
@@ -113,4 +109,4 @@ class Updates:
 
     def _shadows(self, names: Iterable[str]) -> dict[str, Shadow]:
         wanted = set(names)
-        return {view.name: shadow_of(view) for view in Registry(self._register).nodes() if view.name in wanted}
+        return {view.name: shadow_of(view) for view in self._reader.nodes() if view.name in wanted}

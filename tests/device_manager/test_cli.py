@@ -222,7 +222,8 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
     assert plain[0].split("\t")[:3] == ["node", "site", "state"]
     assert plain[1].split("\t")[:3] == ["kempten-01", "Hofgarten", "never seen"]
     files = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "data" / "nodes" / "kempten-01").iterdir()}
-    assert set(files) == {"node.json", "virtual.json", "anchor.der", "certificate.der", "key.der", "orders.keys"}
+    kept = {"node.json", "virtual.json", "anchor.der", "certificate.der", "key.der", "orders.keys", "releases.keys"}
+    assert set(files) == kept
     assert files["key.der"] == 0o600
 
 
