@@ -30,12 +30,12 @@ from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.iotcore_broker import Iotcore
 from device_manager.adapters.mosquitto import Mosquitto
-from device_manager.adapters.store_engine import create_database
+from device_manager.adapters.store_engine import create_database, open_store
 from device_manager.adapters.store_frames import SqlFrames
 from device_manager.adapters.store_rebuild import Rebuilt, rebuild
 from device_manager.adapters.store_series import SqlSeries
-from device_manager.adapters.store_sql import SqlStore
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
+from device_manager.database import Database
 from device_manager.errors import SetupError, UsageError
 from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
@@ -58,12 +58,19 @@ PORTS_TRIED = 100
 
 
 def initialise(
-    directory: Path, *, name: str, host: str, port: int | None, broker: str | None, twin: Listening = OFF
+    directory: Path,
+    *,
+    name: str,
+    host: str,
+    port: int | None,
+    broker: str | None,
+    database: str = "",
+    twin: Listening = OFF,
 ) -> Settings:
     """Make a data directory: identities, database, broker directory, and last `settings.toml`, which makes it one.
 
     `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where installed, else iotcore;
-    `twin` is where the open interfaces listen.
+    `twin` is where the open interfaces listen; `database` is the URL of a PostgreSQL database, else SQLite is used.
     """
     directory = directory.absolute()
     if (directory / settings_file.FILE_NAME).exists():
@@ -74,12 +81,13 @@ def initialise(
         raise UsageError(expected="a new or empty directory", got=f"files in {directory}", todo=todo)
     kind = broker or ("mosquitto" if mosquitto.find() else "iotcore")
     chosen = BrokerSettings(kind, host, port or free_port(host))
-    made = Settings(directory, name, chosen, twin=twin)
+    made = Settings(directory, name, chosen, twin=twin, store_url=database)
     settings_file.check(chosen, made.file)
+    store = made.database  # SetupError for a URL that is none
     fresh = not directory.exists()
     make_private_directory(directory)
     try:
-        _fill(made)
+        _fill(made, store)
     except BaseException:  # half a data directory would look like one and be none
         _empty(directory, remove=fresh)
         raise
@@ -107,7 +115,7 @@ class Manager:
     def start(self) -> None:
         """Start everything in order; when a part fails, what was started is stopped and the part's error raised."""
         with ExitStack() as parts:
-            parts.enter_context(_only_one(self.settings.lock))
+            parts.enter_context(only_one(self.settings.lock))
             for name in Authority.open(self.settings.identities).renew(self.settings.broker.names, time.time()):
                 log.info("renewed the certificate of the %s", name)
             supervisor = Supervisor(self.broker)
@@ -129,7 +137,7 @@ class Manager:
         self._parts.close()
 
     def _start_ingest(self, parts: ExitStack) -> None:
-        store = SqlStore(self.settings.database)
+        store = open_store(self.settings.database)
         parts.callback(store.close)
         broker = self._session = PahoBroker(address(self.settings))
         committer = Committer(store, Cbor2Codec(), JsonFold())
@@ -232,7 +240,7 @@ def rebuild_series(
     settings: Settings, processes: int, said: Callable[[str], None], scheduler: str | None = None
 ) -> Rebuilt:
     """Make numbers and roll-ups of a data directory anew; SetupError while a manager runs on it."""
-    with _only_one(settings.lock):
+    with only_one(settings.lock):
         return rebuild(settings.database, processes, said, scheduler)
 
 
@@ -249,11 +257,11 @@ def ended_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _fill(settings: Settings) -> None:
+def _fill(settings: Settings, store: Database) -> None:
     Authority.create(settings.identities, settings.broker.names, time.time())
     settings.broker_directory.mkdir(mode=0o700)
     (settings.directory / "nodes").mkdir(mode=0o700)
-    create_database(settings.database)
+    create_database(store)
     settings_file.save(settings)
 
 
@@ -268,7 +276,7 @@ def _empty(directory: Path, *, remove: bool) -> None:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path) -> Iterator[None]:
     """Hold the lock of the data directory; SetupError when another manager holds it."""
     with path.open("a+", encoding="ascii") as file:
         _take_lock(file, path)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from device_manager.database import Database, parse
 from device_manager.errors import SetupError
 
 VERSION = 1
@@ -44,6 +45,10 @@ host = "{broker.host}"
 port = {broker.port}
 # Name in the broker's certificate, which every node checks. Nodes carry it: change it only with new nodes.
 server_name = "{broker.server_name}"
+
+[store]
+# Empty: SQLite, citynode.db in this directory. postgresql://USER@HOST/DATABASE: a server, for more than one machine.
+url = {url}
 
 [web]
 # The dashboard, for people of the fleet.
@@ -115,14 +120,16 @@ class Settings:
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     web: Listening = WEB
     twin: Listening = TWIN
+    store_url: str = ""
 
     @property
     def file(self) -> Path:
         return self.directory / FILE_NAME
 
     @property
-    def database(self) -> Path:
-        return self.directory / "citynode.db"
+    def database(self) -> Database:
+        """The store: the file in this directory, or the server's database of `[store] url`."""
+        return parse(self.store_url) if self.store_url else self.directory / "citynode.db"
 
     @property
     def identities(self) -> Path:
@@ -185,8 +192,12 @@ def save(settings: Settings) -> None:
     """Write `settings.toml` with its explanations; the directory must exist."""
     # A JSON string without ASCII escapes is a TOML basic string.
     name = json.dumps(settings.name, ensure_ascii=False)
-    text = _TEMPLATE.format(version=VERSION, name=name, broker=settings.broker, web=settings.web, twin=settings.twin)
+    url = json.dumps(settings.store_url, ensure_ascii=False)
+    text = _TEMPLATE.format(
+        version=VERSION, name=name, broker=settings.broker, url=url, web=settings.web, twin=settings.twin
+    )
     temporary = settings.file.with_suffix(".tmp")
+    temporary.touch(mode=0o600)  # the URL may hold a password
     temporary.write_text(text, "utf-8")
     temporary.replace(settings.file)
 
@@ -197,7 +208,7 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
     if version != VERSION or isinstance(version, bool):
         todo = "use the citynode release that wrote it, or a newer one"
         raise SetupError(expected=f"version = {VERSION} in {where}", got=f"version = {version!r}", todo=todo)
-    tables = {name: _table(document, name, where) for name in ("broker", "web", "twin")}
+    tables = {name: _table(document, name, where) for name in ("broker", "store", "web", "twin")}
     broker, defaults = tables["broker"], BrokerSettings()
     settings = Settings(
         directory,
@@ -210,10 +221,13 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
         ),
         _listening(tables["web"], "web", WEB, where),
         _listening(tables["twin"], "twin", TWIN, where),
+        _take(tables["store"], "store.url", "", where),
     )
     for key in [*document, *(f"{name}.{key}" for name, table in tables.items() for key in table)]:
         raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
     check(settings.broker, where)
+    if settings.store_url:
+        parse(settings.store_url)
     return settings
 
 

@@ -16,7 +16,7 @@ from device_manager.adapters.store_reader import SqlReader
 from device_manager.archiving import policy as policies
 from device_manager.archiving.service import Archiving, Said, Step
 from device_manager.audit import Audit
-from device_manager.errors import SetupError
+from device_manager.errors import SetupError, UsageError
 from device_manager.scopes import ADMIN, Scope
 from device_manager.settings import Settings
 from firmware.wire import frame
@@ -37,7 +37,8 @@ def open_archiving(settings: Settings) -> Iterator[Archiving]:
         stack.callback(reader.close)
         operations = Operations(settings.database)
         stack.callback(operations.close)
-        months = SqlMonths(settings.database, reader, SqlArchive(operations), policy.archive)
+        address = archive_parquet.place(policy.archive, settings.directory)
+        months = SqlMonths(settings.database, reader, SqlArchive(operations), address)
         stack.callback(months.close)
         yield Archiving(months, policy, Audit(SqlAudit(operations), SystemClock()))
 
@@ -52,6 +53,9 @@ def archive(settings: Settings, scope: Scope, said: Said, *, dry_run: bool = Fal
 def backup(settings: Settings, target: Path, passphrase: str, scope: Scope) -> Backup:
     """Write an encrypted backup of a data directory, beside a running manager or not."""
     scope.require(ADMIN, "make a backup, which holds all keys")
+    if settings.store_url:
+        todo = "dump the database with pg_dump and copy the data directory besides"
+        raise UsageError(expected="a store in SQLite", got=f"one in {settings.database}", todo=todo)
     made = backup_files.write(settings.directory, target.absolute(), passphrase)
     with closing(Operations(settings.database)) as operations:
         audit = Audit(SqlAudit(operations), SystemClock())

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
@@ -10,12 +9,13 @@ from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.adapters.store_twin import SqlTwinIds
+from device_manager.database import Database
 from device_manager.twin.ports import Terms
 from device_manager.twin.service import Parts, Twin
 
 
 @contextmanager
-def open_twin(database: Path, terms: Terms | None = None) -> Iterator[Twin]:
+def open_twin(database: Database, terms: Terms | None = None) -> Iterator[Twin]:
     """Open the twin's side of a database."""
     with ExitStack() as stack:
         series = SqlSeries(database)

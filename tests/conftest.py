@@ -7,10 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from device_manager.database import ServerDatabase
 
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -58,3 +60,25 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Return the URL of a PostgreSQL server: CITYNODE_TEST_POSTGRES, else one of our own for this session."""
+    from tests.fakes import postgres
+
+    if found := postgres.external():
+        yield found
+        return
+    with postgres.server({"fsync": "off"}) as running:
+        yield running.url("postgres")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server_or_file(request: pytest.FixtureRequest) -> ServerDatabase | None:
+    """Run a test twice: None is SQLite in a file, else an empty database on a server."""
+    if request.param == "sqlite":
+        return None
+    from tests.fakes import postgres
+
+    return postgres.fresh(request.getfixturevalue("postgres_url"))

@@ -5,13 +5,13 @@ between leaves frames in both places, which readers see once (by number) and the
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, delete, insert, select, update
 
 from device_manager.adapters.archive_parquet import between, by_number, of_node
-from device_manager.adapters.store_operations import Operations, metadata, path_beside
+from device_manager.adapters.store_operations import Operations, is_there, metadata
+from device_manager.database import Database
 from device_manager.ports import StoredRecord
 
 archive_file = Table(
@@ -139,14 +139,14 @@ def merged(here: Sequence[StoredRecord], archived: Sequence[StoredRecord]) -> li
 class Shelf:
     """The archive beside a database, looked up when it is asked for: it may come to be while a reader lives."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._archive: SqlArchive | None = None
 
     @property
     def archive(self) -> SqlArchive | None:
         """The archive; None while nothing was archived."""
-        if self._archive is None and path_beside(self._database).exists():
+        if self._archive is None and is_there(self._database):
             self._archive = SqlArchive(Operations(self._database))
         return self._archive if self._archive and self._archive.files() else None
 

@@ -1,15 +1,14 @@
 """Decisions of people about readings in the SQL store: append-only, each one durable when the call returns."""
 
-from pathlib import Path
-
 from device_manager.adapters.store_engine import open_writer, translated
+from device_manager.database import Database
 from device_manager.series.decisions import Decision
 
 
 class SqlDecisions:
     """The `DecisionStore` port."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Database) -> None:
         """Open the database at `path` for changes; StoreError when it cannot be used."""
         self._path = path
         self._engine = open_writer(path)

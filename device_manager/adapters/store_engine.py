@@ -1,4 +1,5 @@
-"""Opening the SQLite database: one way for the writer, one for readers, one to make it.
+"""Opening the database: one way for the writer, one for readers, one to make it. A path is SQLite, handled here; a
+`ServerDatabase` is PostgreSQL, see `store_postgres`, which is loaded only then.
 
 WAL lets readers of any process go on while the writer writes; synchronous=FULL makes every commit wait for the disk.
 Transactions begin by our own word (IMMEDIATE for writers, so that a second writer waits at the door instead of failing
@@ -6,24 +7,33 @@ in the middle).
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select
-from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
 from device_manager.adapters.store_migrations import migrate
 from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata, schema_version
+from device_manager.database import Database, ServerDatabase
 from device_manager.errors import StoreError
+
+if TYPE_CHECKING:
+    from device_manager.adapters.store_sql import SqlStore
 
 BUSY_S = 5.0
 _WAL_LIMIT_BYTES = 64 << 20
 
 
-def create_database(path: Path) -> None:
+def create_database(path: Database) -> None:
     """Make the database with all tables; StoreError when a database with tables is there already."""
+    if isinstance(path, ServerDatabase):
+        from device_manager.adapters import store_postgres
+
+        return store_postgres.create_database(path)
     with translated(path):
         engine = new_engine(path, "rwc", "BEGIN IMMEDIATE", NullPool)
         with engine.begin() as connection:
@@ -34,9 +44,55 @@ def create_database(path: Path) -> None:
     path.chmod(0o600)
 
 
-def open_writer(path: Path) -> Engine:
+def open_store(path: Database) -> "SqlStore":
+    """Open the store for the one writer of frames."""
+    if isinstance(path, ServerDatabase):
+        from device_manager.adapters.store_pg_frames import PgStore
+
+        return PgStore(path)
+    from device_manager.adapters.store_sql import SqlStore
+
+    return SqlStore(path)
+
+
+def open_writer(path: Database) -> Engine:
     """Open for changes; every transaction is durable when it has ended. StoreError when it cannot be used."""
+    if isinstance(path, ServerDatabase):
+        return _open_server(path, NullPool, snapshot=False)
     return _open(path, "BEGIN IMMEDIATE", NullPool)
+
+
+def new_engines(path: Database, schema: str) -> tuple[Engine, Engine]:
+    """Return (reader, writer) of the tables beside the frames: `schema` on a server, else the file itself."""
+    if isinstance(path, ServerDatabase):
+        from device_manager.adapters import store_postgres
+
+        return (
+            store_postgres.new_engine(path, schema, QueuePool, snapshot=True),
+            store_postgres.new_engine(path, schema, QueuePool),
+        )
+    return new_engine(path, "rw", "BEGIN", QueuePool), new_engine(path, "rw", "BEGIN IMMEDIATE", QueuePool)
+
+
+def _open_server(server: ServerDatabase, pool: type[Pool], *, snapshot: bool) -> Engine:
+    from device_manager.adapters import store_postgres
+
+    engine = store_postgres.new_engine(server, "public", pool, snapshot=snapshot)
+    store_postgres.check_schema(engine, server)
+    if snapshot:
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY"))
+    return engine
+
+
+def fetch(connection: Connection, sql: str, arguments: tuple[object, ...]) -> Sequence[tuple[Any, ...]]:
+    """Return rows as plain tuples: thousands of SQLAlchemy's rows take as long as the query."""
+    if connection.dialect.name == "postgresql":
+        from device_manager.adapters.store_postgres import placeholders
+
+        sql = placeholders(sql)
+    cursor = connection.connection.cursor()
+    cursor.execute(sql, arguments)
+    return cursor.fetchall()
 
 
 def open_single_writer(path: Path) -> Engine:
@@ -44,8 +100,10 @@ def open_single_writer(path: Path) -> Engine:
     return _open(path, "BEGIN IMMEDIATE", StaticPool)
 
 
-def open_reader(path: Path) -> Engine:
+def open_reader(path: Database) -> Engine:
     """Open for reading beside a writer; nothing can be changed through it."""
+    if isinstance(path, ServerDatabase):
+        return _open_server(path, QueuePool, snapshot=True)
     engine = _open(path, "BEGIN", QueuePool)
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only=ON").close())
     engine.dispose()
@@ -54,7 +112,13 @@ def open_reader(path: Path) -> Engine:
 
 @contextmanager
 def translated(path: object) -> Iterator[None]:
-    """Turn what SQLite says about the medium into a StoreError with something to do."""
+    """Turn what the database says about the medium into a StoreError with something to do."""
+    if isinstance(path, ServerDatabase):
+        from device_manager.adapters import store_postgres
+
+        with store_postgres.translated(path):
+            yield
+        return
     try:
         yield
     except (exc.DBAPIError, sqlite3.Error, OSError) as error:

@@ -5,15 +5,15 @@ Frames that were dated afterwards have their dates in the derived tables, see `s
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from device_manager.adapters.store_archive import EVER, Shelf, merged
-from device_manager.adapters.store_engine import open_reader, translated
+from device_manager.adapters.store_engine import fetch, open_reader, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_series import SqlSeries
+from device_manager.database import Database
 from device_manager.ports import Deployment, StoredRecord
 from device_manager.series.decisions import Decision
 from device_manager.series.rows import FrameRows
@@ -35,7 +35,7 @@ _BEHIND = "SELECT start_s FROM frame WHERE log_id = ? AND seq > ? AND start_s IS
 class SqlFrames:
     """The `FrameSource` port; `series` are the derived tables beside the database."""
 
-    def __init__(self, path: Path, series: SqlSeries) -> None:
+    def __init__(self, path: Database, series: SqlSeries) -> None:
         """Open the database at `path`; StoreError when it is missing, foreign, or newer than this citynode."""
         self._path = path
         self._series = series
@@ -50,8 +50,8 @@ class SqlFrames:
     def frames(self, node_id: int, since_s: int, until_s: int) -> FrameRows:
         """See `FrameSource.frames`."""
         window = since_s - _LOOK_BACK_S, until_s
-        with self._connect() as connection:  # plain tuples: thousands of SQLAlchemy's rows take as long as the query
-            rows = connection.connection.cursor().execute(_WINDOW, (node_id, *window)).fetchall()
+        with self._connect() as connection:
+            rows = fetch(connection, _WINDOW, (node_id, *window))
         dated = self._series.dated(node_id, *window)
         archive = self._shelf.archive
         archived = archive.frames(node_id, *window) if archive else []

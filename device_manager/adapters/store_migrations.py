@@ -1,9 +1,12 @@
-"""How an older database becomes one of today: the steps from each schema version to the next.
+"""How an older database becomes one of today: the steps from each schema version to the next, by Alembic's operations,
+the same for SQLite and PostgreSQL (whose first version is 2). A statement that both understand may stand as text.
 
 An older database upgrades by itself when it is opened, in one transaction; a newer one is refused. Samples of the old
 ones lie in tests/history.
 """
 
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Connection
 
 MIGRATIONS = {
@@ -24,7 +27,8 @@ MIGRATIONS = {
 
 def migrate(connection: Connection, found: int, wanted: int) -> None:
     """Bring the tables from version `found` to `wanted`, within the caller's transaction."""
+    operations = Operations(MigrationContext.configure(connection))
     for version in range(found, wanted):
         for statement in MIGRATIONS[version]:
-            connection.exec_driver_sql(statement)
+            operations.execute(statement)
     connection.exec_driver_sql("UPDATE schema_version SET version = ?", (wanted,))

@@ -12,6 +12,7 @@ from device_manager.adapters.store_archive import ArchiveFile, SqlArchive
 from device_manager.adapters.store_engine import open_reader, open_writer, translated
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.archiving.months import bounds
+from device_manager.database import Database
 from device_manager.ports import StoredRecord
 from device_manager.series.epochs import Epochs
 from firmware.wire import frame as wire
@@ -34,10 +35,10 @@ def _frame(row: Any) -> StoredRecord:
 class SqlMonths:
     """Opens its own connections; one run at a time."""
 
-    def __init__(self, database: Path, reader: SqlReader, archive: SqlArchive, address: str) -> None:
+    def __init__(self, database: Database, reader: SqlReader, archive: SqlArchive, address: str) -> None:
         self._path = database
         self._archive = archive
-        self._address = parquet.place(address, database.parent)
+        self._address = parquet.place(address, database.parent) if isinstance(database, Path) else address
         self._reader, self._writer = open_reader(database), open_writer(database)
         self._nodes = [node.node_id for node in reader.nodes()]
         self._epochs = Epochs(reader.record, Cbor2Codec().loads)

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData, Table
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import Connection, MetaData, Table
 
-from device_manager.adapters.store_engine import new_engine, translated
+from device_manager.adapters.store_engine import new_engines, translated
+from device_manager.database import Database, ServerDatabase
 
+SCHEMA = "operations"  # of a PostgreSQL database
 metadata = MetaData()
 
 
@@ -28,21 +29,29 @@ def path_beside(database: Path) -> Path:
     return database.with_name("operations.db")
 
 
+def is_there(database: Database) -> bool:
+    """True when operations tables may lie beside a database."""
+    return isinstance(database, ServerDatabase) or path_beside(database).exists()
+
+
 class Operations:
     """Opens `operations.db`; a missing file is made (0600). Any number of processes and threads may hold one."""
 
-    def __init__(self, database: Path) -> None:
-        """Open or make the file beside `database`; StoreError when it cannot be used."""
-        self._path = path_beside(database)
+    def __init__(self, database: Database) -> None:
+        """Open or make the file beside `database`, or its schema on a server; StoreError when it cannot be used."""
+        self._path = database if isinstance(database, ServerDatabase) else path_beside(database)
         with translated(self._path):
-            if not self._path.exists():
+            if isinstance(self._path, Path) and not self._path.exists():
                 self._path.touch(mode=0o600)
-            self._reader: Engine = new_engine(self._path, "rw", "BEGIN", QueuePool)
-            self._writer: Engine = new_engine(self._path, "rw", "BEGIN IMMEDIATE", NullPool)
+            self._reader, self._writer = new_engines(self._path, SCHEMA)
 
     def ensure(self, *tables: Table) -> None:
         """Make those of the tables that are not there yet."""
         with self.begin() as connection:
+            if isinstance(self._path, ServerDatabase):
+                from device_manager.adapters.store_postgres import ensure_schema
+
+                ensure_schema(connection, SCHEMA)
             metadata.create_all(connection, tables=tables, checkfirst=True)
 
     def close(self) -> None:

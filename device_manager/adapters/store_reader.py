@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from heapq import merge
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row
 
 from device_manager.adapters.store_engine import open_reader, translated
-from device_manager.adapters.store_operations import path_beside as operations_beside
+from device_manager.adapters.store_operations import is_there
 from device_manager.adapters.store_schema import KINDS
+from device_manager.database import Database, ServerDatabase
 from device_manager.ports import Deployment, NodeView, RejectRow, Site, StoredRecord
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ ORDER BY node_id
 class SqlReader:
     """The `FleetReader` port, and the queries of `citynode node` and `citynode data`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Database) -> None:
         """Open the database at `path`; StoreError when it is missing, foreign, or of another schema version."""
         self._path = path
-        self._dated_path = path.with_name("series.db")
         self._engine = open_reader(path)
 
     def close(self) -> None:
@@ -72,13 +71,16 @@ class SqlReader:
         if archive:
             low, high = ((since_s or 0) - _LOOK_BACK_S, until_s) if windowed else (None, None)
             found = _once(merge(archive.records(after, node_id, low, high), found, key=attrgetter("number")))
-        if not self._dated_path.exists():
+        if not self._has_series():
             yield from found
         elif windowed:
             low, high = (since_s or 0) - _LOOK_BACK_S, until_s if until_s is not None else 1 << 62
             yield from merge(found, self._dated(after, node_id, low, high), key=attrgetter("number"))
         else:
             yield from map(self._with_date, found)
+
+    def _has_series(self) -> bool:
+        return isinstance(self._path, ServerDatabase) or self._path.with_name("series.db").exists()
 
     def _pages(self, after: int, sql: str, arguments: list[int]) -> Iterator[StoredRecord]:
         while True:
@@ -90,7 +92,7 @@ class SqlReader:
             after = page[-1][0]
 
     def _archive(self) -> "SqlArchive | None":
-        return self._shelf.archive if operations_beside(self._path).exists() else None
+        return self._shelf.archive if is_there(self._path) else None
 
     @cached_property
     def _shelf(self) -> "Shelf":

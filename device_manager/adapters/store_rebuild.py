@@ -14,7 +14,6 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
 from device_manager.adapters.store_series import SqlSeries
+from device_manager.database import Database, address, at
 from device_manager.errors import SetupError
 from device_manager.series import numbering
 from device_manager.series.chunks import Chunk, ChunkKey, encode, merge
@@ -61,7 +61,7 @@ class _Node(NamedTuple):
 
 
 def rebuild(
-    database: Path,
+    database: Database,
     processes: int = 2,
     said: Callable[[str], None] = lambda line: None,
     scheduler: str | None = None,
@@ -89,10 +89,10 @@ def rebuild(
     return Rebuilt(len(nodes), numbers, written, time.monotonic() - began)
 
 
-def _rolled(database: Path, nodes: list[int], processes: int, scheduler: str | None) -> Iterator[_Node]:
+def _rolled(database: Database, nodes: list[int], processes: int, scheduler: str | None) -> Iterator[_Node]:
     """Yield the nodes in order; with one process no other is started."""
     run = uuid.uuid4().hex  # workers of a cluster outlive a rebuild, what they remember of the store must not
-    path = str(database.absolute())
+    path = address(database)
     if scheduler is None and (processes <= 1 or len(nodes) < 2):
         yield from (_roll(path, run, node_id) for node_id in nodes)
         _worker(path, run).close()
@@ -129,7 +129,7 @@ def _executor(processes: int, scheduler: str | None) -> Iterator[tuple[Executor,
 class _Worker:
     """What one process keeps open."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self.series = SqlSeries(database)
         self.frames = SqlFrames(database, self.series)
         loads = Cbor2Codec().loads
@@ -143,7 +143,7 @@ class _Worker:
 
 @lru_cache(maxsize=1)
 def _worker(path: str, run: str) -> _Worker:
-    return _Worker(Path(path))
+    return _Worker(at(path))
 
 
 def _roll(path: str, run: str, node_id: int) -> _Node:

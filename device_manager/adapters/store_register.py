@@ -1,13 +1,13 @@
 """The register's side of the store: sites, nodes, deployments. Small, rare writes by any process, each one durable."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from device_manager.adapters.store_engine import open_writer, translated
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_schema import deployment, node, site
+from device_manager.database import Database
 from device_manager.ports import Deployment, NodeView, Site
 from device_manager.registry.changes import AddNode, AddSite, Change, ChangeNode, ChangeSite, Hang, TakeDown
 
@@ -15,7 +15,7 @@ from device_manager.registry.changes import AddNode, AddSite, Change, ChangeNode
 class SqlRegister:
     """The `RegisterStore` port; reads go through the reader that shares the database."""
 
-    def __init__(self, path: Path, reader: SqlReader) -> None:
+    def __init__(self, path: Database, reader: SqlReader) -> None:
         """Open the database at `path` for changes; StoreError as for the reader."""
         self._path = path
         self._reader = reader

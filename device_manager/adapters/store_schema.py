@@ -106,7 +106,7 @@ frame = Table(
 reject = Table(
     "reject",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("node", Text, nullable=False),  # as the topic says; need not be registered
     Column("topic", Text, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
@@ -132,7 +132,7 @@ reject_count = Table(
 event = Table(
     "event",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("node_id", ForeignKey("node.id"), nullable=False),
     Column("kind", String(16), nullable=False),  # state, health, reply
     Column("received_ms", BigInteger, nullable=False),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, exc
 
 from device_manager.adapters.store_engine import open_single_writer, translated
 from device_manager.adapters.store_schema import KINDS
+from device_manager.database import Database
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 class SqlStore:
     """The `FrameStore` port. Not for two threads at once; open a second one only after closing the first."""
 
+    _path: Database
+    _shelf: "Shelf | None"
+
     def __init__(self, path: Path) -> None:
         """Open the database at `path`; StoreError when it is missing, foreign, or of another schema version."""
         self._path = path
         self._engine = open_single_writer(path)
         self._data_version: int | None = None
-        self._shelf: Shelf | None = None
+        self._shelf = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -123,8 +127,10 @@ class SqlTransaction:
 
     def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:
         """See `Transaction.is_rejected`."""
-        sql = "SELECT 1 FROM reject WHERE log = ? AND seq = ? AND node = ? AND (? IS NULL OR payload = ?) LIMIT 1"
-        return self._run(sql, (log, seq, node, payload, payload)).scalar() is not None
+        sql = "SELECT 1 FROM reject WHERE log = ? AND seq = ? AND node = ?"
+        if payload is None:
+            return self._run(sql + " LIMIT 1", (log, seq, node)).first() is not None
+        return self._run(sql + " AND payload = ? LIMIT 1", (log, seq, node, payload)).first() is not None
 
     def reject_bytes(self, node: str) -> int:
         """See `Transaction.reject_bytes`."""
@@ -171,7 +177,8 @@ class SqlTransaction:
         )
         self._many(
             "INSERT INTO reject_count (node, reason, count, kept_bytes) VALUES (?, ?, 1, ?) ON CONFLICT (node, reason)"
-            " DO UPDATE SET count = count + 1, kept_bytes = kept_bytes + excluded.kept_bytes",
+            " DO UPDATE SET count = reject_count.count + 1,"
+            " kept_bytes = reject_count.kept_bytes + excluded.kept_bytes",
             [(row.node, row.reason, len(row.payload)) for row in kept]
             + [(row.node, row.reason, 0) for row in only_counted],
         )

@@ -13,6 +13,7 @@ def init(
     host: Annotated[str, typer.Option(help="Address of the broker; 0.0.0.0 for nodes in the field.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="Broker's port; else the first free one from 8883.")] = None,
     broker: Annotated[str | None, typer.Option(help="Use mosquitto or iotcore; else the one installed.")] = None,
+    database: Annotated[str, typer.Option(help="URL of a PostgreSQL database; else SQLite.")] = "",
     json: Json = False,
 ) -> None:
     """Make the data directory of a fleet.
@@ -22,7 +23,9 @@ def init(
     from device_manager import app, settings
 
     directory = data or settings.default_directory()
-    made = app.initialise(directory, name=name, host=host, port=port, broker=broker, twin=settings.TWIN)
+    made = app.initialise(
+        directory, name=name, host=host, port=port, broker=broker, database=database, twin=settings.TWIN
+    )
     if json:
         print_json({"directory": made.directory, "broker": vars(made.broker)})
         return

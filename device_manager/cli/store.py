@@ -127,3 +127,22 @@ def _passphrase(*, twice: bool = False) -> str:
     if not found:
         raise UsageError(expected="the passphrase of the backup", got="none", todo=f"set {VARIABLE}")
     return found
+
+
+@app.command()
+def copy(
+    url: Annotated[str, typer.Argument(help="postgresql://USER@HOST/DATABASE, an empty database.")],
+    switch: Annotated[bool, typer.Option("--switch", help="Use it from now on: writes [store] url.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Copy everything from SQLite to PostgreSQL and compare row by row. The manager must not run."""
+    from device_manager import copying, settings
+
+    done = copying.copy(settings.load(data or settings.default_directory()), url, switch=switch)
+    if json:
+        print_json(done.rows)
+        return
+    for table, rows in done.rows.items():
+        print(f"{rows:>10} {table}")
+    print("the same in both" + ("; used from now on" if switch else "; set [store] url to use it"))

@@ -13,7 +13,7 @@ from importlib import import_module
 from tests import benchmarks
 from tests.benchmarks.row import Row, markdown
 
-NOT_BENCHMARKS = {"__main__", "city_store", "drain", "encoding", "row", "tools"}
+NOT_BENCHMARKS = {"__main__", "city_store", "drain", "encoding", "pacing", "row", "tools"}
 
 
 def names() -> list[str]:

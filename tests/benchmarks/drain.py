@@ -1,4 +1,5 @@
-"""One reader of `ingest_sqlite`, as a process: `drain.py discard|ingest|rows PORT DATABASE FRAMES`.
+"""One reader of `ingest_sqlite` and `ingest_postgres`, as a process:
+`drain.py discard|ingest|rows|pg_rows PORT DATABASE FRAMES`.
 
 It subscribes with a session that the broker keeps, takes FRAMES frames, and prints what they cost as JSON. With 0
 frames it only leaves its subscription.
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import cbor2
 import paho.mqtt.client as paho
+import psycopg
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -22,7 +24,8 @@ from paho.mqtt.properties import Properties
 from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker
 from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
-from device_manager.adapters.store_sql import SqlStore
+from device_manager.adapters.store_engine import open_store
+from device_manager.database import Database, ServerDatabase, parse
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.shadow import JsonFold
@@ -87,11 +90,41 @@ class Rows(Discarding):
             self.taken = self.frames
 
 
+class PgRows(Discarding):
+    """As `Rows`, into PostgreSQL with COPY."""
+
+    def __init__(self, port: int, database: ServerDatabase) -> None:
+        self.raw = psycopg.connect(database.url)
+        self.raw.execute("CREATE TABLE IF NOT EXISTS value (node text, channel int, time bigint, value bigint,"
+                         " PRIMARY KEY (node, channel, time))")  # fmt: skip
+        self.raw.commit()
+        self.waiting: list[tuple[str, int, int, int]] = []
+        self.frames = 0
+        super().__init__(port)
+
+    def take(self, _: object, __: object, message: paho.MQTTMessage) -> None:
+        """Decode a frame and write its values."""
+        node = message.topic.split("/")[2]
+        _, _, _, _, t0, interval_s, count, differences = cbor2.loads(message.payload)
+        total = 0
+        for at, difference in enumerate(differences):
+            total += difference
+            self.waiting.append((node, at // count, t0 + at % count * interval_s, total))
+        self.frames += 1
+        if self.frames % ROW_BATCH == 0:
+            with self.raw.cursor().copy("COPY value FROM STDIN") as copy:
+                for row in self.waiting:
+                    copy.write_row(row)
+            self.raw.commit()
+            self.waiting.clear()
+            self.taken = self.frames
+
+
 class Ingesting:
     """The manager's own ingest, as `serve` composes it."""
 
-    def __init__(self, port: int, database: Path) -> None:
-        self.store = SqlStore(database)
+    def __init__(self, port: int, database: Database) -> None:
+        self.store = open_store(database)
         broker = PahoBroker(BrokerAddress("127.0.0.1", port, "ingest"))
         self.service = IngestService(broker, Committer(self.store, Cbor2Codec(), JsonFold()), SystemClock())
         self.service.start()
@@ -114,7 +147,8 @@ def main(reader: str, port: str, database: str, frames: str) -> None:
     made = {
         "discard": lambda: Discarding(int(port)),
         "rows": lambda: Rows(int(port), path),
-        "ingest": lambda: Ingesting(int(port), path),
+        "ingest": lambda: Ingesting(int(port), parse(database) if "://" in database else path),
+        "pg_rows": lambda: PgRows(int(port), parse(database)),
     }[reader]
     began, used = time.perf_counter(), time.process_time()
     running = made()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device_manager.database import ServerDatabase
 from device_manager.ingest import admit as a
 from device_manager.ingest import rejects
 from device_manager.ingest.step import Outcome
@@ -19,8 +20,8 @@ from tests.fakes.stores import Bench
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, ["kempten-01", "kempten-02"])
+def bench(tmp_path: Path, server_or_file: ServerDatabase | None) -> Iterator[Bench]:
+    bench = Bench(tmp_path, ["kempten-01", "kempten-02"], server_or_file)
     yield bench
     bench.close()
 
@@ -216,7 +217,8 @@ def test_state_after_a_restart_is_answered_with_what_is_committed(bench: Bench) 
     speaker = Speaker()
     bench.committer.commit([speaker.channels(), speaker.frame()])
     bench.close()
-    again = Bench(bench.path.parent)
+    bench.store.close()
+    again = bench.reopened()
     assert mark(again.committer.commit([speaker.state()])) == (2, ())
     again.close()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.database import ServerDatabase
 from device_manager.series import Series
 from device_manager.series import flags as bits
 from device_manager.series.calibration import Calibration, Target
@@ -23,8 +24,8 @@ EVER = (0, 1 << 40)
 
 
 @pytest.fixture
-def derived(tmp_path: Path) -> Iterator[Derived]:
-    derived = Derived(tmp_path)
+def derived(tmp_path: Path, server_or_file: ServerDatabase | None) -> Iterator[Derived]:
+    derived = Derived(tmp_path, server=server_or_file)
     yield derived
     derived.close()
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device_manager.database import ServerDatabase
 from device_manager.series import flags as bits
 from device_manager.series.calendar import day_edges
 from device_manager.series.channels import Line
@@ -29,8 +30,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
-def derived(tmp_path: Path) -> Iterator[Derived]:
-    derived = Derived(tmp_path)
+def derived(tmp_path: Path, server_or_file: ServerDatabase | None) -> Iterator[Derived]:
+    derived = Derived(tmp_path, server=server_or_file)
     yield derived
     derived.close()
 
@@ -199,7 +200,7 @@ def test_rebuild_from_nothing_gives_the_same_rollups(derived: Derived) -> None:
     kept = derived.rollups()
     derived.frames.close()
     derived.series.close()
-    derived.bench.path.with_name("series.db").unlink()
+    derived.forget()
     derived.rebuild()
     derived.open()
     assert derived.rollups() == kept

@@ -1,13 +1,12 @@
 """The derived tables beside a `Bench`: Keeper, archive and rebuild on real databases."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
 from device_manager.adapters.store_rebuild import Rebuilt, rebuild
 from device_manager.adapters.store_series import SqlSeries
+from device_manager.database import ServerDatabase
 from device_manager.series.archive import Archive
 from device_manager.series.keeping import Keeper
 from tests.fakes.speaker import START_S
@@ -19,12 +18,19 @@ SITE = 4
 class Derived:
     """A bench with site 4, where node 1 hangs since before START_S, and everything that reads series."""
 
-    def __init__(self, directory: Path, since_s: int = START_S - 86_400) -> None:
-        self.bench = Bench(directory)
+    def __init__(self, directory: Path, since_s: int = START_S - 86_400, server: ServerDatabase | None = None) -> None:
+        self.bench = Bench(directory, server=server)
         site = "INSERT INTO site VALUES (?, ?, 'Rathausplatz', 47.7, 10.3, 3, 'Mitte', 'Europe/Berlin')"
         self.bench.write(site, (SITE, "rathausplatz"))
         self.bench.write(f"INSERT INTO deployment VALUES (1, 1, {SITE}, {since_s}, NULL)")
         self.open()
+
+    def on(self, server: ServerDatabase) -> "Derived":
+        """Return the same on a database that has everything already."""
+        other = object.__new__(Derived)
+        other.bench = self.bench.reopened(server)
+        other.open()
+        return other
 
     def open(self) -> None:
         """Open the derived tables."""
@@ -57,8 +63,15 @@ class Derived:
 
     def blocks(self) -> list[tuple[int, int, str, str, str]]:
         """(first, count, form, what, cause) of every block."""
-        with closing(sqlite3.connect(self.bench.path.with_name("series.db"))) as raw:
-            return list(raw.execute("SELECT first, count, form, what, cause FROM block ORDER BY first"))
+        found = self.series.blocks_after(0, 1 << 30)
+        return [(block.first, block.size, block.form, block.what, block.cause) for block in found]
+
+    def forget(self) -> None:
+        """Lose the derived tables, closed before."""
+        if isinstance(self.bench.path, ServerDatabase):
+            self.bench.write("DROP SCHEMA series CASCADE")
+        else:
+            self.bench.path.with_name("series.db").unlink()
 
     def close(self) -> None:
         """Close everything."""

@@ -1,14 +1,13 @@
 """A fresh database with registered nodes, for tests of what reads and writes it."""
 
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
-from device_manager.adapters.store_engine import create_database, open_writer
+from device_manager.adapters.store_engine import create_database, open_store, open_writer
 from device_manager.adapters.store_reader import SqlReader
-from device_manager.adapters.store_sql import SqlStore
+from device_manager.database import ServerDatabase
 from device_manager.ingest.commit import Committer
 from device_manager.shadow import JsonFold, Shadow, from_document
 
@@ -16,13 +15,25 @@ from device_manager.shadow import JsonFold, Shadow, from_document
 class Bench:
     """A store, a committer and a reader on one database in `directory`."""
 
-    def __init__(self, directory: Path, nodes: Iterable[str] = ("kempten-01",)) -> None:
-        self.path = directory / "citynode.db"
-        if not self.path.exists():
+    def __init__(
+        self, directory: Path, nodes: Iterable[str] = ("kempten-01",), server: ServerDatabase | None = None
+    ) -> None:
+        self.path: Any = server or directory / "citynode.db"
+        if server or not self.path.exists():
             create_database(self.path)
             for name in nodes:
                 self.register(name)
-        self.store = SqlStore(self.path)
+        self._open()
+
+    def reopened(self, server: ServerDatabase | None = None) -> "Bench":
+        """Return a bench of another process on the same database, or on that of `server`."""
+        other = object.__new__(Bench)
+        other.path = server or self.path
+        other._open()
+        return other
+
+    def _open(self) -> None:
+        self.store = open_store(self.path)
         self.committer = Committer(self.store, Cbor2Codec(), JsonFold())
         self.reader = SqlReader(self.path)
 
@@ -50,8 +61,9 @@ class Bench:
 
     def events(self) -> list[tuple[str, bytes]]:
         """The kept state, health and reply messages, in order."""
-        with closing(sqlite3.connect(self.path)) as raw:
-            return list(raw.execute("SELECT kind, payload FROM event ORDER BY id"))
+        engine = open_writer(self.path)
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql("SELECT kind, payload FROM event ORDER BY id")]
 
     def close(self) -> None:
         """Close everything."""

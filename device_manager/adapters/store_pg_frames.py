@@ -1,0 +1,235 @@
+"""The writer's side of the store on PostgreSQL: `FrameStore` with COPY, one round trip for each kind of row.
+
+One writer at a time, whatever runs where: the session that writes holds an advisory lock, and every step runs in that
+very session, so that who has lost the lock cannot write any more. A second one is refused and told so. The numbers of
+frames are therefore given in commit order without gaps, as on SQLite.
+
+A frame lies in the partition of the month in which it came (UTC), made when its first frame comes.
+"""
+
+import calendar
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.pool import NullPool
+
+from device_manager.adapters.store_postgres import check_schema, new_engine, translated
+from device_manager.adapters.store_sql import _KIND_NUMBERS, SqlStore, SqlTransaction, _json, _ranges
+from device_manager.database import ServerDatabase
+from device_manager.errors import StoreError
+from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
+
+if TYPE_CHECKING:
+    from device_manager.adapters.store_archive import SqlArchive
+
+LEADER_LOCK = 0x636E_0002  # advisory: who numbers
+_COLUMNS = "number, received_ms, start_s, seq, node_id, log_id, kind, payload"
+_TYPES = ("int8", "int8", "int8", "int8", "int4", "int4", "int2", "bytea")
+
+
+class PgStore(SqlStore):
+    """The `FrameStore` port on a server. Not for two threads at once; a lost connection is made anew by `begin`."""
+
+    def __init__(self, server: ServerDatabase) -> None:
+        """Connect and take the lead; StoreError when that cannot be, or when another process has it."""
+        self._server = self._path = server
+        self._shelf = None
+        self._engine = new_engine(server, "public", NullPool)
+        check_schema(self._engine, server)
+        self._connection: Connection | None = None
+        self._version: int | None = None
+        self._head = 0
+        self._months: set[str] = set()
+        self._lead()
+
+    def close(self) -> None:
+        """Give up the lead and close the connection."""
+        self._drop()
+        self._engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator["PgTransaction"]:
+        """See `FrameStore.begin`."""
+        try:
+            with translated(self._server):
+                connection = self._connection or self._lead()
+                with connection.begin():
+                    version = connection.exec_driver_sql("SELECT version FROM change").scalar_one()
+                    changed = version != self._version
+                    step = PgTransaction(
+                        connection, self._open_archive, self._head, self._months, changed_elsewhere=changed
+                    )
+                    yield step
+            self._version, self._head = version, step.head
+            self._months |= step.made
+        except Exception as error:
+            self._version = None  # whatever was remembered of this step may not have happened
+            refusal = _refusal(error)
+            if isinstance(error, StoreError) and not refusal:
+                self._drop()  # the state of the session is unknown; its lock goes with it
+            if refusal:
+                raise refusal from error
+            raise
+
+    def _lead(self) -> Connection:
+        """Connect, and take the lock; it is held as long as the connection."""
+        with translated(self._server):
+            connection = self._engine.connect()
+            try:
+                with connection.begin():
+                    if not connection.exec_driver_sql("SELECT pg_try_advisory_lock(?)", (LEADER_LOCK,)).scalar():
+                        raise _other_leader(connection, self._server)
+                    head = connection.exec_driver_sql("SELECT coalesce(max(number), 0) FROM frame").scalar_one()
+            except BaseException:
+                connection.close()
+                raise
+        self._connection, self._head, self._version = connection, int(head), None
+        self._months.clear()
+        return connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = None
+
+
+def _refusal(error: Exception) -> RowRefused | None:
+    """Return a RowRefused when a row does not fit: SQLSTATE classes 22 (data) and 23 (integrity)."""
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    state = getattr(cause, "sqlstate", None) or ""
+    return RowRefused(str(cause)) if state[:2] in ("22", "23") or isinstance(cause, OverflowError) else None
+
+
+def _other_leader(connection: Connection, server: ServerDatabase) -> StoreError:
+    sql = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ? AND granted LIMIT 1"
+    pid = connection.exec_driver_sql(sql, (LEADER_LOCK,)).scalar()
+    todo = "end that one; it hands over when it ends or loses its connection"
+    return StoreError(
+        expected=f"to be the only one that numbers in {server}", got=f"another (backend {pid})", todo=todo
+    )
+
+
+class PgTransaction(SqlTransaction):
+    """The `Transaction` port on one connection; `head` is the highest number given, `made` the months that it made."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        archive: Callable[[], "SqlArchive | None"],
+        head: int,
+        months: set[str],
+        *,
+        changed_elsewhere: bool,
+    ) -> None:
+        super().__init__(connection, archive, changed_elsewhere=changed_elsewhere)
+        self.head = head
+        self.made: set[str] = set()
+        self._months = months
+        self._raw = cast(psycopg.Connection[Any], connection.connection.driver_connection)
+
+    def nodes(self, names: Sequence[str]) -> list[Node]:
+        """See `Transaction.nodes`."""
+        sql = "SELECT id, name, admission FROM node WHERE name = ANY(%s)"
+        return [Node(*row) for row in self._raw.execute(sql, (list(names),))]
+
+    def logs(self, logs: Sequence[int]) -> list[LogRow]:
+        """See `Transaction.logs`."""
+        sql = "SELECT id, node_id, log, next, ahead FROM log WHERE log = ANY(%s::bigint[])"
+        rows = self._raw.execute(sql, (list(logs),))
+        return [LogRow(row[0], row[1], row[2], row[3], _ranges(row[4])) for row in rows]
+
+    def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
+        """See `Transaction.channels`."""
+        sql = (
+            "SELECT frame.log_id, frame.seq, payload"
+            " FROM frame JOIN unnest(%s::int[], %s::bigint[]) wanted (log_id, seq)"
+            f" ON frame.log_id = wanted.log_id AND frame.seq = wanted.seq WHERE kind = {_KIND_NUMBERS['channels']}"
+        )
+        rows = self._raw.execute(sql, ([key[0] for key in keys], [key[1] for key in keys]))
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
+        """See `Transaction.shadows`."""
+        rows = self._raw.execute("SELECT node_id, document FROM shadow WHERE node_id = ANY(%s)", (list(node_ids),))
+        return {row[0]: row[1] for row in rows}
+
+    def append(self, rows: Sequence[RecordRow]) -> None:
+        """See `Transaction.append`; the numbers go on from the highest."""
+        months: defaultdict[tuple[int, int], list[tuple[object, ...]]] = defaultdict(list)
+        for number, r in enumerate(rows, start=self.head + 1):
+            row = (number, r.received_ms, r.start_s, r.seq, r.node_id, r.log_id, _KIND_NUMBERS[r.kind], r.payload)
+            months[month_of(r.received_ms)].append(row)
+        self.head += len(rows)
+        for month, some in months.items():
+            self._copy(f"{self._partition(month)} ({_COLUMNS})", _TYPES, some)
+
+    def save_logs(self, rows: Sequence[LogRow]) -> None:
+        """See `Transaction.save_logs`."""
+        if rows:
+            sql = (
+                "UPDATE log SET next = new.next, ahead = new.ahead"
+                " FROM unnest(%s::int[], %s::bigint[], %s::text[]) new (id, next, ahead) WHERE log.id = new.id"
+            )
+            columns = ([r.log_id for r in rows], [r.next for r in rows], [_json(r.ahead) for r in rows])
+            self._raw.execute(sql, columns)
+
+    def save_shadows(self, rows: Sequence[tuple[int, str]]) -> None:
+        """See `Transaction.save_shadows`."""
+        if rows:
+            sql = (
+                "INSERT INTO shadow (node_id, document) SELECT * FROM unnest(%s::int[], %s::text[])"
+                " ON CONFLICT (node_id) DO UPDATE SET document = excluded.document"
+            )
+            self._raw.execute(sql, ([row[0] for row in rows], [row[1] for row in rows]))
+
+    def add_rejects(self, kept: Sequence[RejectRow], only_counted: Sequence[RejectRow]) -> None:
+        """See `Transaction.add_rejects`; PostgreSQL takes no NUL in text."""
+        super().add_rejects([_printable(row) for row in kept], [_printable(row) for row in only_counted])
+
+    def add_events(self, rows: Sequence[EventRow]) -> None:
+        """See `Transaction.add_events`."""
+        if rows:
+            self._copy("event (node_id, kind, received_ms, payload)", ("int4", "varchar", "int8", "bytea"), rows)
+
+    def _copy(self, table: str, types: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+        with self._raw.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(types)
+            write = copy.write_row
+            for row in rows:
+                write(row)
+
+    def _partition(self, month: tuple[int, int]) -> str:
+        """Return the table of a month, made if need be."""
+        name = f"frame_{month[0]:04d}_{month[1]:02d}"
+        if name not in self._months and name not in self.made:
+            ensure_month(self._raw, month)
+            self.made.add(name)
+        return name
+
+
+def ensure_month(raw: psycopg.Connection[Any], month: tuple[int, int]) -> None:
+    """Make the partition of a month (year, 1-12, UTC) where it is missing."""
+    year, number = month
+    since, until = _begin_ms(year, number), _begin_ms(year + number // 12, number % 12 + 1)
+    table = f"frame_{year:04d}_{number:02d}"
+    raw.execute(f"CREATE TABLE IF NOT EXISTS {table} PARTITION OF frame FOR VALUES FROM ({since}) TO ({until})")
+
+
+def month_of(received_ms: int) -> tuple[int, int]:
+    """Return (year, 1-12) in UTC of a receipt."""
+    found = time.gmtime(received_ms // 1000)
+    return found.tm_year, found.tm_mon
+
+
+def _begin_ms(year: int, month: int) -> int:
+    return calendar.timegm((year, month, 1, 0, 0, 0)) * 1000
+
+
+def _printable(row: RejectRow) -> RejectRow:
+    return row._replace(**{name: getattr(row, name).replace("\0", "\ufffd") for name in ("node", "topic", "detail")})

@@ -1,0 +1,241 @@
+"""The store on a real PostgreSQL server: one leader, killed in the middle, full and read-only disks, other clocks."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from device_manager.adapters.store_audit import SqlAudit
+from device_manager.adapters.store_copy import copy_store
+from device_manager.adapters.store_engine import create_database, open_store
+from device_manager.adapters.store_operations import Operations
+from device_manager.audit import Entry
+from device_manager.database import ServerDatabase, parse
+from device_manager.errors import SetupError, StoreError
+from device_manager.ports import Incoming, RowRefused
+from tests.fakes import postgres
+from tests.fakes.derived import Derived
+from tests.fakes.speaker import NOW_MS, Speaker
+from tests.fakes.stores import Bench
+from tests.waiting import wait_for
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def bench(tmp_path: Path, postgres_url: str) -> Iterator[Bench]:
+    bench = Bench(tmp_path, server=postgres.fresh(postgres_url))
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def own() -> Iterator[postgres.Postgres]:
+    """A server that a test may kill, with fsync as in the field."""
+    with postgres.server() as running:
+        yield running
+
+
+def run(bench: Bench, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(bench.path.url, autocommit=True) as connection:
+        cursor = connection.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def numbers(bench: Bench) -> list[int]:
+    return [record.number for record in bench.reader.records()]
+
+
+def commit_until_it_fails(bench: Bench, speaker: Speaker, size: int) -> tuple[int, list[Incoming], str]:
+    """Return the last watermark, the batch that failed, and the error's words."""
+    mark, batch = 0, []
+    try:
+        while True:
+            batch = [speaker.frame() for _ in range(size)]
+            mark = bench.committer.commit(batch).watermarks[0].next
+    except StoreError as error:
+        return mark, batch, str(error)
+
+
+def test_second_leader_is_refused_until_the_first_has_gone(bench: Bench) -> None:
+    with pytest.raises(StoreError, match=r"expected to be the only one .* got another \(backend \d+\); end that one"):
+        open_store(bench.path)
+    bench.store.close()
+    open_store(bench.path).close()
+
+
+def test_leader_that_lost_its_session_cannot_write_beside_the_next_one(bench: Bench) -> None:
+    speaker = Speaker()
+    bench.committer.commit([speaker.channels()])
+    run(bench, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    wait_for(lambda: not run(bench, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"))
+    other = bench.reopened()
+    frame = speaker.frame()
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            bench.committer.commit([frame])
+    assert other.committer.commit([frame]).stored == 1
+    assert numbers(other) == [1, 2]
+    other.close()
+
+
+def test_session_that_was_ended_is_made_anew_by_the_next_step(bench: Bench) -> None:
+    speaker = Speaker()
+    bench.committer.commit([speaker.channels()])
+    run(bench, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    frame = speaker.frame()
+    with pytest.raises(StoreError, match="nothing that was acknowledged is lost"):
+        bench.committer.commit([frame])
+    bench.committer.commit([frame])
+    assert numbers(bench) == [1, 2]
+
+
+def test_server_killed_while_frames_are_copied_leaves_whole_batches_and_every_watermark_true(
+    own: postgres.Postgres, tmp_path: Path
+) -> None:
+    bench, speaker = Bench(tmp_path, server=own.database("city")), Speaker()
+    bench.committer.commit([speaker.channels()])
+    killer = threading.Timer(0.5, own.kill)
+    killer.start()
+    mark, batch, words = commit_until_it_fails(bench, speaker, 100)
+    assert "nothing that was acknowledged is lost" in words
+    killer.join()
+    own.start()
+    stored = len(numbers(bench))
+    assert stored in (mark, mark + len(batch))  # a commit whose answer was lost may have happened
+    again = bench.committer.commit(batch)
+    assert again.watermarks[0].next == mark + len(batch)
+    assert numbers(bench) == list(range(1, mark + len(batch) + 1))
+    bench.close()
+
+
+def test_full_disk_of_the_server_loses_nothing_and_the_store_works_again_with_space(tmp_path: Path) -> None:
+    with postgres.server() as own:
+        bench, speaker = Bench(tmp_path, server=own.database("city")), Speaker()
+        bench.committer.commit([speaker.channels()])
+        bench.close()
+        own.stop()
+        own.start(file_bytes=2 << 20)  # the log of the server has files of 1 MiB; a table of frames may not pass 2
+        bench = bench.reopened()
+        mark, batch, words = commit_until_it_fails(bench, speaker, 1000)
+        assert "free some space on the server's disk; nothing that was acknowledged is lost" in words
+        assert numbers(bench)[-1] == mark
+        own.stop()
+        own.start()
+        assert bench.committer.commit(batch).watermarks[0].next == mark + len(batch)
+        assert numbers(bench) == list(range(1, mark + len(batch) + 1))
+        bench.close()
+
+
+def test_read_only_server_is_named_and_nothing_is_stored(bench: Bench) -> None:
+    speaker = Speaker()
+    bench.committer.commit([speaker.channels()])
+    frame = speaker.frame()
+    run(bench, f"ALTER DATABASE \"{bench.path.url.rpartition('/')[2].partition('?')[0]}\""
+               " SET default_transaction_read_only = on")  # fmt: skip
+    bench.store.close()
+    with pytest.raises(StoreError, match="make the server writable: it is read-only now"):
+        bench.committer.commit([frame])
+    assert numbers(bench) == [1]
+
+
+def test_month_of_a_clock_that_jumps_gets_its_own_partition_and_numbers_go_on(bench: Bench) -> None:
+    speaker = Speaker()
+    for jump_ms in (0, 400 * DAY_MS, -35 * DAY_MS, 0):
+        message = speaker.channels() if speaker.seq == 0 else speaker.frame(start_s=None)
+        bench.committer.commit([message._replace(received_ms=NOW_MS + jump_ms)])
+    assert numbers(bench) == [1, 2, 3, 4]
+    tables = run(bench, "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY relname")
+    assert [name for (name,) in tables] == ["frame_2025_12", "frame_2026_02", "frame_2027_03"]
+
+
+def test_row_that_does_not_fit_is_refused_and_the_store_goes_on(bench: Bench) -> None:
+    with pytest.raises(RowRefused), bench.store.begin() as step:
+        step.add_log(999, 5)
+    with bench.store.begin() as step:
+        assert step.changed_elsewhere  # nothing remembered of a step that failed
+        assert step.log(5) is None
+
+
+def test_topic_with_a_nul_is_kept_as_reject(bench: Bench) -> None:
+    bench.committer.commit([Speaker().state()._replace(topic="citynode/1/\0/up/state")])
+    assert run(bench, "SELECT topic FROM reject") == [("citynode/1/\ufffd/up/state",)]
+
+
+def test_database_without_tables_says_what_to_do(postgres_url: str) -> None:
+    with pytest.raises(StoreError, match="run `citynode init` with this URL first"):
+        open_store(postgres.fresh(postgres_url))
+
+
+def test_tables_are_not_made_twice(bench: Bench) -> None:
+    with pytest.raises(StoreError, match="use them as they are"):
+        create_database(bench.path)
+
+
+def test_newer_tables_are_refused(bench: Bench) -> None:
+    bench.store.close()
+    run(bench, "UPDATE schema_version SET version = 99")
+    with pytest.raises(StoreError, match="version 99; use the citynode that wrote it, or newer"):
+        open_store(bench.path)
+
+
+def test_server_that_is_away_says_so_without_the_password() -> None:
+    gone = parse("postgres://citynode:secret@127.0.0.1:1/city")
+    with pytest.raises(StoreError, match="check that the server runs") as caught:
+        open_store(gone)
+    assert "secret" not in str(caught.value)
+
+
+def test_url_of_something_else_is_refused() -> None:
+    with pytest.raises(SetupError, match="expected the URL of a PostgreSQL database, got 'mysql://x/y'"):
+        parse("mysql://x/y")
+
+
+def test_operations_tables_lie_beside_the_frames(bench: Bench) -> None:
+    operations = Operations(bench.path)
+    audit = SqlAudit(operations)
+    entry = Entry(0, NOW_MS, "tester", "admin", "node.add", "kempten-01", "null", "{}")
+    audit.append(entry)
+    assert [found.subject for found in audit.entries()] == ["kempten-01"]
+    assert run(bench, "SELECT table_schema FROM information_schema.tables WHERE table_name = 'audit_entry'") == [
+        ("operations",)
+    ]
+    operations.close()
+    assert isinstance(bench.path, ServerDatabase)
+
+
+def test_fleet_moves_from_sqlite_without_loss_and_goes_on(tmp_path: Path, postgres_url: str) -> None:
+    target = postgres.fresh(postgres_url)
+    old, speaker = Derived(tmp_path), Speaker()
+    old.bench.committer.commit([speaker.channels(), speaker.frame(), speaker.state(), speaker.frame(start_s=None)])
+    old.bench.committer.commit([speaker.state()._replace(topic="nonsense")])
+    old.keeper.advance()
+    audit = SqlAudit(Operations(old.bench.path))
+    audit.append(Entry(0, NOW_MS, "tester", "admin", "node.add", "kempten-01", "null", "{}"))
+    content, blocks, rollups = list(old.bench.reader.records()), old.blocks(), old.rollups()
+    old.close()
+    copied = copy_store(tmp_path / "citynode.db", target)
+    assert {name: copied.rows[f"public.{name}"] for name in ("node", "frame", "event", "reject")} == {
+        "node": 1,
+        "frame": 3,
+        "event": 1,
+        "reject": 1,
+    }
+    new = old.on(target)
+    assert (list(new.bench.reader.records()), new.blocks(), new.rollups()) == (content, blocks, rollups)
+    assert [found.subject for found in SqlAudit(Operations(target)).entries()] == ["kempten-01"]
+    new.bench.register("kempten-02")
+    other = Speaker("kempten-02", 8)
+    new.bench.committer.commit([speaker.frame(), speaker.state(), other.channels()])
+    assert [record.number for record in new.bench.reader.records()] == [1, 2, 3, 4, 5]
+    new.close()
+
+
+def test_copy_into_a_database_with_tables_is_refused(bench: Bench, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    Bench(other).close()
+    with pytest.raises(StoreError, match="expected no tables of citynode"):
+        copy_store(other / "citynode.db", bench.path)
