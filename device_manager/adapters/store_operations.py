@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, Table
+from sqlalchemy import Connection, MetaData, Table, inspect
 
 from device_manager.adapters.store_engine import new_engines, translated
 from device_manager.database import Database, ServerDatabase
@@ -47,6 +47,10 @@ class Operations:
 
     def ensure(self, *tables: Table) -> None:
         """Make those of the tables that are not there yet."""
+        with self.reading() as connection:  # a server that is read-only now may have them all
+            known = set(inspect(connection).get_table_names())
+        if known.issuperset(table.name for table in tables):
+            return
         with self.begin() as connection:
             if isinstance(self._path, ServerDatabase):
                 from device_manager.adapters.store_postgres import ensure_schema

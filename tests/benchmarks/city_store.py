@@ -61,7 +61,10 @@ def make_store(path: Path, nodes: int, days: int, frame_records: int = 10) -> in
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA synchronous=OFF")
         for node in range(1, nodes + 1):
-            raw.execute("INSERT INTO node VALUES (?, ?, 'accepted', 0)", (node, f"kempten-{node:04d}"))
+            raw.execute(
+                "INSERT INTO node (id, name, admission, added_ms) VALUES (?, ?, 'accepted', 0)",
+                (node, f"kempten-{node:04d}"),
+            )
             raw.execute(
                 "INSERT INTO site (id, name, title, latitude, longitude, height_m, district)"
                 " VALUES (?, ?, ?, 47.7, 10.3, 3, 'Mitte')",

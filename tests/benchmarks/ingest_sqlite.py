@@ -86,7 +86,10 @@ def _prepare(database: Path, nodes: int) -> None:
     """Make a database in which all nodes are registered and have sent their channels."""
     create_database(database)
     with closing(sqlite3.connect(database)) as raw:
-        raw.executemany("INSERT INTO node VALUES (?, ?, 'accepted', 0)", [(n, _name(n)) for n in range(1, nodes + 1)])
+        raw.executemany(
+            "INSERT INTO node (id, name, admission, added_ms) VALUES (?, ?, 'accepted', 0)",
+            [(n, _name(n)) for n in range(1, nodes + 1)],
+        )
         raw.executemany("INSERT INTO log VALUES (?, ?, ?, 1, '[]')", [(n, n, n) for n in range(1, nodes + 1)])
         raw.executemany(
             "INSERT INTO frame (node_id, log_id, seq, kind, received_ms, start_s, payload)"

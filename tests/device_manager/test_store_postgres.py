@@ -132,6 +132,7 @@ def test_full_disk_of_the_server_loses_nothing_and_the_store_works_again_with_sp
 def test_read_only_server_is_named_and_nothing_is_stored(bench: Bench) -> None:
     speaker = Speaker()
     bench.committer.commit([speaker.channels()])
+    assert numbers(bench) == [1]
     frame = speaker.frame()
     run(bench, f"ALTER DATABASE \"{bench.path.url.rpartition('/')[2].partition('?')[0]}\""
                " SET default_transaction_read_only = on")  # fmt: skip

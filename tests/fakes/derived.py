@@ -20,9 +20,14 @@ class Derived:
 
     def __init__(self, directory: Path, since_s: int = START_S - 86_400, server: ServerDatabase | None = None) -> None:
         self.bench = Bench(directory, server=server)
-        site = "INSERT INTO site VALUES (?, ?, 'Rathausplatz', 47.7, 10.3, 3, 'Mitte', 'Europe/Berlin')"
+        site = (
+            "INSERT INTO site (id, name, title, latitude, longitude, height_m, district, zone)"
+            " VALUES (?, ?, 'Rathausplatz', 47.7, 10.3, 3, 'Mitte', 'Europe/Berlin')"
+        )
         self.bench.write(site, (SITE, "rathausplatz"))
-        self.bench.write(f"INSERT INTO deployment VALUES (1, 1, {SITE}, {since_s}, NULL)")
+        self.bench.write(
+            f"INSERT INTO deployment (id, node_id, site_id, since_s, until_s) VALUES (1, 1, {SITE}, {since_s}, NULL)"
+        )
         self.open()
 
     def on(self, server: ServerDatabase) -> "Derived":
