@@ -91,6 +91,8 @@ class Live:
 
     def _widen(self, rows: Rows) -> None:
         """Let rows be newest and oldest where they are."""
+        if not len(rows):
+            return
         order = np.lexsort((rows.number, rows.end_s, rows.start_s, rows.stream))
         streams, first = np.unique(rows.stream[order], return_index=True)
         last = np.append(first[1:], len(order)) - 1

@@ -30,6 +30,9 @@ def routes(twin: Twin) -> list[Route]:
         except StoreError as error:
             log.warning("could not answer %s: %s", path, error)
             return refused(503, "the store cannot be read at the moment; try again")
+        except Exception:
+            log.exception("could not answer %s?%s", path, query)
+            return refused(500, "this is a fault of the server, and was noted")
         return Response(answer.body, answer.status, media_type=answer.media_type)
 
     async def get(request: Request) -> Response:
