@@ -24,6 +24,7 @@ from device_manager.series.numbering import (
     ROLLUPS,
     Block,
     frames_of,
+    members,
     numbers,
     replaced_in,
     replaces,
@@ -112,7 +113,8 @@ class Feed:
             for node_id, some in _by_node(rows)
             for reading in line_up(node_id, some, self._epochs, self._loads, deployments, state).values()
         ]
-        kinds = (RAW, CORRECTED) if block.form == FRAMES else (block.what,)
+        corrected = block.form == FRAMES and members(block).mask.any()
+        kinds = (RAW, CORRECTED) if corrected else (block.what,)
         found = [(r, what, numbers(r.line, [block], what)) for r in readings for what in kinds]
         yield _joined(block, [piece for piece in found if piece[2].any()])
 

@@ -15,6 +15,7 @@ each observation once, under its last number, however late it reads.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,7 @@ def frames_block(first: int, table: Ints, cause: str, decision: int) -> Block:
     return Block(first, size, FRAMES, RAW, cause, decision, 0, int(frame[0]), int(frame[-1]), 0, 0, body)
 
 
+@lru_cache(256)  # who reads page after page needs the same blocks again and again
 def members(block: Block) -> Members:
     """Return the frames of a block."""
     frame, frames, records, columns, mask = packing.unpack(block.body, 1)[0]

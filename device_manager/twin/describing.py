@@ -49,7 +49,8 @@ def mount(site: Site) -> Entity:
 
 def _entered(site: Site, name: str) -> Any:
     """Return a field of a site that registers of older versions do not have."""
-    return getattr(site, name, None) or None
+    value = getattr(site, name, None)
+    return None if value == "" else value
 
 
 def _point(place: Placed) -> Entity:

@@ -68,7 +68,7 @@ class Live:
         if last - self._seen > MOST_NEW:
             self._newest, self._first_s, self._looked = {}, {}, set()
         elif last > self._seen:
-            self._take(catalogue, self._reader.between(catalogue, self._seen + 1, last))
+            self._take(catalogue, self._reader.fresh(catalogue, self._seen + 1, last))
         self._seen = last
         self._look(catalogue, [s for s in catalogue.streams.values() if s.stream_id not in self._looked])
         for stream_id, newest in self._newest.items():

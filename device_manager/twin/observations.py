@@ -76,3 +76,14 @@ def by_time(rows: Rows, *, descending: bool = False) -> Rows:
         order = np.lexsort((rows.number, rows.end_s, rows.start_s))
         return rows.where(order[::-1] if descending else order)
     return rows
+
+
+def distinct(key: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct columns of a matrix of small numbers, and where each column went."""
+    low = key.min(axis=1, initial=0)
+    spans = key.max(axis=1, initial=0) - low + 1
+    packed = np.zeros(key.shape[1], dtype=np.int64)
+    for row, least, span in zip(key, low, spans, strict=True):
+        packed = packed * span + (row - least)
+    _, first, at = np.unique(packed, return_index=True, return_inverse=True)
+    return key[:, first], at

@@ -4,7 +4,8 @@
     reader.rows(catalogue, streams, since_s, until_s)     # that begin then, by Datastream's site
     reader.between(catalogue, low, high)                  # with the numbers low..high
 
-Both give the same observation with the same number, value, flags and lineage. What was measured where no Datastream is
+Both give the same observation with the same number, value, flags and lineage. A raw reading that has a corrected one
+beside it does not say so, because it was there before under the same number. What was measured where no Datastream is
 yet goes to `unknown`, for whoever gives ids.
 """
 
@@ -18,11 +19,13 @@ from device_manager.series.calibration import Calibration
 from device_manager.series.chunks import Chunk, ChunkKey
 from device_manager.series.epochs import Epoch
 from device_manager.series.feed import Feed, Page
+from device_manager.series.flags import CALIBRATED
 from device_manager.series.lineup import Reading
 from device_manager.series.numbering import replaces
 from device_manager.series.store import SeriesReader
+from device_manager.twin.ahead import Ahead
 from device_manager.twin.catalogue import Catalogue, Stream
-from device_manager.twin.observations import Making, Rows, joined, none
+from device_manager.twin.observations import Making, Rows, distinct, joined, none
 from device_manager.twin.ports import Measured
 from device_manager.twin.vocabulary import BY_AGGREGATE
 
@@ -37,6 +40,7 @@ class Reader:
         self._archive = archive
         self._feed = feed
         self._store = store
+        self._ahead = Ahead(self.fresh, store)
         self.unknown: set[Measured] = set()
 
     def rows(self, catalogue: Catalogue, streams: Iterable[Stream], since_s: int, until_s: int) -> Rows:
@@ -51,7 +55,11 @@ class Reader:
         return self._named(joined(parts))
 
     def between(self, catalogue: Catalogue, low: int, high: int) -> Rows:
-        """Return the observations with the numbers low..high, by number."""
+        """Return the observations with the numbers low..high, by number; read ahead for who asks on and on."""
+        return self._ahead.between(catalogue, low, high)
+
+    def fresh(self, catalogue: Catalogue, low: int, high: int) -> Rows:
+        """Return the same, read anew."""
         pages = self._feed.between(low, high)
         return joined([self._of_page(catalogue, page) for page in pages if len(page)])
 
@@ -83,15 +91,17 @@ class Reader:
         at = np.flatnonzero(number > 0)
         line = reading.line
         calibration = reading.calibration[at] if corrected else np.zeros(len(at), dtype=np.int64)
-        value = line.value[at]
-        if corrected:
+        value, flags = line.value[at], line.flags[at]
+        if not corrected:
+            flags = flags & ~CALIBRATED
+        else:
             value = np.where(calibration > 0, reading.corrected[at], np.nan)
         node = catalogue.node_name(reading.node_id)
         epochs = self._archive.lineage(reading)
         names = [_making(node, line.channel.sensor, epoch) for epoch in epochs]
         made, makings = _makings(line.epoch[at], calibration, names)
         same = np.zeros(len(at), dtype=np.int64)
-        return Rows(number[at], same, same + stream_id, line.start_s[at], line.end_s[at], value, line.flags[at],
+        return Rows(number[at], same, same + stream_id, line.start_s[at], line.end_s[at], value, flags,
                     made, makings)  # fmt: skip
 
     def _rolled(
@@ -124,19 +134,21 @@ class Reader:
             return none()
         epochs = [*self._feed.lineage(page), None]
         key = np.stack((page.node_id[at], page.channel[at], page.epoch[at], page.calibration[at]))
-        distinct, made = _distinct(key)
+        kinds, made = distinct(key)
         makings = [
             _making(catalogue.node_name(node), page.channels[channel].sensor, epochs[epoch])._replace(calibration=by)
-            for node, channel, epoch, by in distinct.T.tolist()
+            for node, channel, epoch, by in kinds.T.tolist()
         ]
-        columns = (page.start_s[at], page.end_s[at], page.value[at], page.flags[at])
+        raw = ~page.corrected[at] & (page.period == "")
+        flags = np.where(raw, page.flags[at] & ~CALIBRATED, page.flags[at])
+        columns = (page.start_s[at], page.end_s[at], page.value[at], flags)
         return Rows(page.number[at], page.replaces[at], stream[at], *columns, made, tuple(makings))
 
     def _streams(self, catalogue: Catalogue, page: Page) -> Ints:
         """Return the Datastream of each row, 0 where there is none."""
-        distinct, at = _distinct(np.stack((page.site_id, page.node_id, page.channel, page.corrected.astype(np.int64))))
+        kinds, at = distinct(np.stack((page.site_id, page.node_id, page.channel, page.corrected.astype(np.int64))))
         found = []
-        for site_id, node_id, index, corrected in distinct.T.tolist():
+        for site_id, node_id, index, corrected in kinds.T.tolist():
             channel = page.channels[index]
             aggregate = page.period or READINGS[corrected]
             stream_id = catalogue.by_key.get((site_id, channel.quantity, aggregate), 0)
@@ -174,16 +186,5 @@ def _makings(epoch: Ints, calibration: Ints, names: Sequence[Making]) -> tuple[I
     """Return an index and what it points to for each pair of epoch and calibration."""
     if not calibration.any():
         return epoch, tuple(names)
-    distinct, made = _distinct(np.stack((epoch, calibration)))
-    return made, tuple(names[e]._replace(calibration=c) for e, c in distinct.T.tolist())
-
-
-def _distinct(key: Ints) -> tuple[Ints, Ints]:
-    """Return the distinct columns of a matrix of small numbers, and where each column went."""
-    low = key.min(axis=1, initial=0)
-    spans = key.max(axis=1, initial=0) - low + 1
-    packed = np.zeros(key.shape[1], dtype=np.int64)
-    for row, least, span in zip(key, low, spans, strict=True):
-        packed = packed * span + (row - least)
-    _, first, at = np.unique(packed, return_index=True, return_inverse=True)
-    return key[:, first], at
+    kinds, made = distinct(np.stack((epoch, calibration)))
+    return made, tuple(names[e]._replace(calibration=c) for e, c in kinds.T.tolist())

@@ -1,15 +1,10 @@
-"""Unix seconds as ISO 8601 text in UTC, one or many.
+"""Unix seconds as ISO 8601 text in UTC.
 
 >>> iso(1_772_319_600), interval(0, 60)
 ('2026-02-28T23:00:00Z', '1970-01-01T00:00:00Z/1970-01-01T00:01:00Z')
 """
 
 from datetime import UTC, datetime
-
-import numpy as np
-import numpy.typing as npt
-
-Ints = npt.NDArray[np.int64]
 
 
 def iso(time_s: int) -> str:
@@ -20,10 +15,3 @@ def iso(time_s: int) -> str:
 def interval(start_s: int, end_s: int) -> str:
     """Return an interval in UTC."""
     return f"{iso(start_s)}/{iso(end_s)}"
-
-
-def many_iso(time_s: Ints) -> list[str]:
-    """Return many times in UTC; each distinct one is written once."""
-    distinct, at = np.unique(time_s, return_inverse=True)
-    texts = np.char.add(np.datetime_as_string(distinct.astype("datetime64[s]")), "Z").tolist() if len(distinct) else []
-    return [texts[i] for i in at.tolist()]

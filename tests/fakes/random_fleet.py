@@ -112,6 +112,8 @@ class RandomFleet:
                 if stream is None:
                     continue
                 number, start_s, end_s, flags = (int(c[i]) for c in (page.number, page.start_s, page.end_s, page.flags))
+                if aggregate == "raw":
+                    flags &= ~bits.CALIBRATED
                 value = float(page.value[i])
                 related["Observations", number, "Datastreams"] = [stream]
                 related["Observations", number, "FeaturesOfInterest"] = [features[int(page.site_id[i])]]

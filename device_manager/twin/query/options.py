@@ -54,7 +54,7 @@ def read(kind: Kind, pairs: Iterable[tuple[str, str]]) -> Query:
         if not name.startswith("$"):
             continue
         if name in found:
-            raise QueryError(f"expected {name} once, got it again", None, name)
+            raise QueryError(f"expected {name} once, got it again", 0, name)
         found[name] = _value(name, text)
     return _made(kind, [(name, value, 0) for name, value in found.items()], 0)
 
@@ -75,7 +75,7 @@ def _value(name: str, text: str) -> Any:
 def _made(kind: Kind, options: Sequence[tuple[str, Any, int]], depth: int) -> Query:
     query = Query(kind)
     if depth > DEEPEST_EXPAND:
-        raise Unsupported(f"more than {DEEPEST_EXPAND} levels of $expand are not supported", None, "$expand")
+        raise Unsupported(f"more than {DEEPEST_EXPAND} levels of $expand are not supported", 0, "$expand")
     names = [name for name, _, _ in options]
     for name, value, position in options:
         if names.count(name) > 1:
@@ -156,7 +156,7 @@ def _merged(one: Expand, other: Expand) -> Expand:
     """Return two expansions of one relation as one; only what is below them may differ."""
     if replace(one.query, expands=()) != replace(other.query, expands=()):
         name = one.relation.name
-        raise QueryError(f"expected {name} once in $expand, got it again with other options", None, "$expand")
+        raise QueryError(f"expected {name} once in $expand, got it again with other options", 0, "$expand")
     inner = {expand.relation.name: expand for expand in one.query.expands}
     for expand in other.query.expands:
         known = inner.get(expand.relation.name)

@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from device_manager.twin.evaluation.columns import Table, parameters, quality
 from device_manager.twin.model import OBSERVATION, Kind
-from device_manager.twin.observations import Rows
+from device_manager.twin.observations import Rows, distinct
 from device_manager.twin.query.check import SELF_LINK
-from device_manager.twin.times import many_iso
+from device_manager.twin.times import interval, iso
 
 Entity = dict[str, Any]
-_IDS = {"id": "@iot.id"}
+Ints = npt.NDArray[np.int64]
 
 
 def entity_url(base: str, kind: Kind, entity_id: int) -> str:
@@ -63,20 +64,25 @@ def observations(base: str, of: Table, select: Sequence[str]) -> list[Entity]:
 
 
 def fields(rows: Rows, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the fields of observations as columns, ready for JSON."""
+    """Return the fields of observations as columns, ready for JSON; what many share is written once."""
     makers: dict[str, Callable[[], list[Any]]] = {
         "id": lambda: rows.number.tolist(),
-        "phenomenonTime": lambda: _intervals(rows),
-        "resultTime": lambda: many_iso(rows.end_s),
+        "phenomenonTime": lambda: _shared((rows.start_s, rows.end_s), interval),
+        "resultTime": lambda: _shared((rows.end_s,), iso),
         "result": lambda: _results(rows),
-        "resultQuality": lambda: _qualities(rows),
-        "parameters": lambda: _parameters(rows),
+        "resultQuality": lambda: _shared((rows.flags,), _quality),
+        "parameters": lambda: _shared((rows.flags, rows.replaces, rows.made), _parameters(rows)),
     }
     return {name: makers[name]() for name in names}
 
 
-def _intervals(rows: Rows) -> list[str]:
-    return [f"{a}/{b}" for a, b in zip(many_iso(rows.start_s), many_iso(rows.end_s), strict=True)]
+def _shared(keys: tuple[Ints, ...], write: Callable[..., Any]) -> list[Any]:
+    """Return what `write` makes of the keys of each row, made once for each combination that occurs."""
+    kinds, at = distinct(np.stack(keys))
+    written = np.empty(kinds.shape[1], dtype=object)
+    written[:] = [write(*some) for some in kinds.T.tolist()]
+    found: list[Any] = written[at].tolist()
+    return found
 
 
 def _results(rows: Rows) -> list[float | None]:
@@ -86,16 +92,12 @@ def _results(rows: Rows) -> list[float | None]:
     return found
 
 
-def _qualities(rows: Rows) -> list[orjson.Fragment]:
-    distinct, at = np.unique(rows.flags, return_inverse=True)
-    written = [orjson.Fragment(orjson.dumps(quality(flags))) for flags in distinct.tolist()]
-    return [written[i] for i in at.tolist()]
+def _quality(flags: int) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(quality(flags)))
 
 
-def _parameters(rows: Rows) -> list[orjson.Fragment]:
-    """Return `parameters`; most observations share theirs with others, so that each is written once."""
-    keys = list(zip(rows.flags.tolist(), rows.replaces.tolist(), rows.made.tolist(), strict=True))
-    written = {
-        key: orjson.Fragment(orjson.dumps(parameters(key[0], key[1], rows.makings[key[2]]))) for key in set(keys)
-    }
-    return [written[key] for key in keys]
+def _parameters(rows: Rows) -> Callable[[int, int, int], orjson.Fragment]:
+    def written(flags: int, replaces: int, made: int) -> orjson.Fragment:
+        return orjson.Fragment(orjson.dumps(parameters(flags, replaces, rows.makings[made])))
+
+    return written

@@ -1,0 +1,45 @@
+"""The latest value of 500 Datastreams in one request: `Datastreams?$top=500&$expand=Observations($top=1;..desc)`.
+
+The median of requests over HTTP to a process of its own, with the whole answer read and parsed. Short form: a smaller
+store, see `twin_store`.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import httpx
+import orjson
+
+from tests.benchmarks.row import Row, at_most
+from tests.benchmarks.twin_store import served, twin_store
+
+DATASTREAMS = 500
+REPEATS = 15
+OPTIONS = {
+    "$top": str(DATASTREAMS),
+    "$select": "@iot.id,name",
+    "$expand": "Observations($top=1;$orderby=phenomenonTime desc)",
+}
+
+
+def run(short: bool) -> list[Row]:
+    """Return a row for the plain request, with whole Datastreams beside it."""
+    store = twin_store(short)
+    with served(store) as base, httpx.Client(timeout=60) as client:
+        lean = _median(client, base, OPTIONS)
+        whole = _median(client, base, {name: value for name, value in OPTIONS.items() if name != "$select"})
+    beside = f"with everything that Datastreams say {whole:.0f} ms"
+    return [at_most("sta_latest, 500 datastreams", lean, "ms", 100, beside, store.form)]
+
+
+def _median(client: httpx.Client, base: str, options: dict[str, str]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        value = orjson.loads(client.get(base + "/Datastreams", params=options).content)["value"]
+        times.append(1000 * (time.perf_counter() - began))
+        assert len(value) == DATASTREAMS
+        assert all(len(d["Observations"]) == 1 for d in value)
+    return statistics.median(times)
