@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
@@ -9,6 +10,7 @@ from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.adapters.store_twin import SqlTwinIds
+from device_manager.archiving.policy import load as load_policy
 from device_manager.database import Database
 from device_manager.twin.ports import Terms
 from device_manager.twin.service import Parts, Twin
@@ -28,3 +30,12 @@ def open_twin(database: Database, terms: Terms | None = None) -> Iterator[Twin]:
         stack.callback(operations.close)
         parts = Parts(reader, SqlTwinIds(operations), frames, series, Cbor2Codec().loads)
         yield Twin(parts, terms or Terms())
+
+
+def retention(directory: Path) -> str:
+    """Return in words how long data are kept, by the policy of the data directory."""
+    policy = load_policy(directory)
+    if policy is None or not policy.keep_days:
+        return Terms().retention
+    forgotten = ", ".join(f"{name} after {days} days" for name, days in sorted(policy.keep_days.items()))
+    return f"aggregates are kept without end, and so are records, but for {forgotten}"

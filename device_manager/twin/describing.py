@@ -26,7 +26,7 @@ def thing(site: Site, hung: Sequence[tuple[str, Deployment]]) -> Entity:
         "district": site.district,
         "timeZone": site.zone,
         "deviceId": present[-1] if present else None,
-        "cityObject": _entered(site, "gml_id"),
+        "cityObject": site.gml_id or None,
         "mount": mount(site),
         "deployments": [
             {"node": name, "since": iso(row.since_s), "until": None if row.until_s is None else iso(row.until_s)}
@@ -42,15 +42,9 @@ def mount(site: Site) -> Entity:
     return {
         "heightAboveGround_m": site.height_m,
         "heightRef": "ground",
-        "azimuth_deg": _entered(site, "heading_deg"),
-        "fixture": _entered(site, "fixture"),
+        "azimuth_deg": site.heading_deg,
+        "fixture": site.fixture or None,
     }
-
-
-def _entered(site: Site, name: str) -> Any:
-    """Return a field of a site that registers of older versions do not have."""
-    value = getattr(site, name, None)
-    return None if value == "" else value
 
 
 def _point(place: Placed) -> Entity:
@@ -60,7 +54,7 @@ def _point(place: Placed) -> Entity:
 def location(place: Placed, site: Site) -> Entity:
     """Return a place of a site."""
     name = site.title or site.name
-    properties = {"mount": mount(site), "cityObject": _entered(site, "gml_id"), "since": iso(place.since_s)}
+    properties = {"mount": mount(site), "cityObject": site.gml_id or None, "since": iso(place.since_s)}
     return {"name": name, "description": f"Position of {name}", "encodingType": _GEOJSON, "location": _point(place),
             "properties": properties}  # fmt: skip
 
@@ -69,7 +63,7 @@ def feature(place: Placed, site: Site) -> Entity:
     """Return what is observed at a place: the air, the sound and the people around it."""
     name = site.title or site.name
     return {"name": name, "description": f"Surroundings of {name}", "encodingType": _GEOJSON, "feature": _point(place),
-            "properties": {"cityObject": _entered(site, "gml_id")}}  # fmt: skip
+            "properties": {"cityObject": site.gml_id or None}}  # fmt: skip
 
 
 def historical_location(place: Placed) -> Entity:
@@ -110,7 +104,7 @@ def datastream(site: Site, measured: Measured, aggregate: str, area: Entity | No
         "licence": terms.licence,
         "licenceUrl": terms.licence_url,
         "retention": terms.retention,
-        "cityObject": _entered(site, "gml_id"),
+        "cityObject": site.gml_id or None,
     }
     return {
         "name": f"{quantity} {aggregate}, {place}",

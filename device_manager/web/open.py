@@ -14,8 +14,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from device_manager import settings as settings_file
+from device_manager.twin.ports import Terms
 from device_manager.twin.service import Twin
-from device_manager.twin_side import open_twin
+from device_manager.twin_side import open_twin, retention
 from device_manager.web import open_sta
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Serve the open interfaces.")
     parser.add_argument("--data", type=Path, required=True)
     settings = settings_file.load(parser.parse_args(arguments).data)
-    with open_twin(settings.database) as twin:
+    with open_twin(settings.database, Terms(retention=retention(settings.directory))) as twin:
         uvicorn.run(application(twin), host=settings.twin.host, port=settings.twin.port, log_level="warning")
 
 

@@ -34,7 +34,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture
 def series(bench: Bench) -> Series:
-    bench.write("INSERT INTO site VALUES (4, 'rathausplatz', 'Rathausplatz', 47.7, 10.3, 3, 'Mitte', 'Europe/Berlin')")
+    columns = "id, name, title, latitude, longitude, height_m, district"
+    bench.write(f"INSERT INTO site ({columns}) VALUES (4, 'rathausplatz', 'Rathausplatz', 47.7, 10.3, 3, 'Mitte')")
     bench.write(f"INSERT INTO deployment VALUES (1, 1, 4, {START_S + 60}, {START_S + 180})")
     return Series(bench.reader, Cbor2Codec())
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from device_manager.twin.ports import Terms
 from device_manager.twin.service import Twin
-from device_manager.twin_side import open_twin
+from device_manager.twin_side import open_twin, retention
 from firmware.wire import quality
 from tests.fakes.derived import SITE, Derived
 from tests.fakes.naive_twin import iso
@@ -60,6 +61,15 @@ def test_datastream_says_unit_interval_layer_class_and_terms(twin: Twin) -> None
     assert (said["licence"], bool(said["retention"])) == ("dl-de/by-2-0", True)
 
 
+def test_retention_is_that_of_the_policy(derived: Derived) -> None:
+    policy = "window_days = 400\n[keep_days]\nfootfall_in = 1100\n"
+    derived.bench.path.with_name("retention.toml").write_text(policy, "utf-8")
+    terms = Terms(retention=retention(derived.bench.path.parent))
+    with open_twin(derived.bench.path, terms) as twin:
+        said = ask(twin, "Datastreams(1)")["properties"]["retention"]
+    assert said == "aggregates are kept without end, and so are records, but for footfall_in after 1100 days"
+
+
 def test_observation_says_interval_quality_and_lineage(twin: Twin) -> None:
     first = ask(twin, "Datastreams(1)/Observations", ("$top", "1"))["value"][0]
     second = ask(twin, "Observations(2)")
@@ -93,12 +103,14 @@ def test_site_that_moves_gets_a_location_and_keeps_the_old_one_for_what_was_meas
     assert ask(twin, f"Locations({before['@iot.id']})")["location"] == before["location"]
 
 
-def test_thing_says_how_it_hangs_and_which_nodes_hung_there(twin: Twin) -> None:
+def test_thing_says_how_it_hangs_and_which_nodes_hung_there(derived: Derived, twin: Twin) -> None:
+    derived.bench.write("UPDATE site SET heading_deg = 0, fixture = 'lamp post', gml_id = 'DEBY_LOD2_1'")
     said = ask(twin, f"Things({SITE})")["properties"]
     assert said["deviceId"] == "kempten-01"
-    assert said["mount"]["heightAboveGround_m"] == 3.0
-    assert set(said["mount"]) == {"heightAboveGround_m", "heightRef", "azimuth_deg", "fixture"}
-    assert "cityObject" in said
+    north = {"heightAboveGround_m": 3.0, "heightRef": "ground", "azimuth_deg": 0.0, "fixture": "lamp post"}
+    assert said["mount"] == north
+    assert said["cityObject"] == "DEBY_LOD2_1"
+    assert ask(twin, "Datastreams(1)")["properties"]["cityObject"] == "DEBY_LOD2_1"
     assert said["deployments"] == [{"node": "kempten-01", "since": iso(START_S - 86_400), "until": None}]
 
 

@@ -31,9 +31,9 @@ class RandomFleet:
     def __init__(self, directory: Path, seed: int) -> None:
         self.random = random.Random(seed)
         self.derived = Derived(directory)
-        self.derived.bench.write(
-            "INSERT INTO site VALUES (5, 'hofgarten', 'Hofgarten', 47.73, 10.31, 4, 'Nord', 'Europe/Berlin')"
-        )
+        columns = "id, name, title, latitude, longitude, height_m, district"
+        other = f"INSERT INTO site ({columns}) VALUES (5, 'hofgarten', 'Hofgarten', 47.73, 10.31, 4, 'Nord')"
+        self.derived.bench.write(other)
         for node in range(2, NODES + 1):
             self.derived.bench.register(f"kempten-{node:02}")
             site = 4 + node % 2
