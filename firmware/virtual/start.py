@@ -9,7 +9,7 @@ the node was provisioned with; these shims are its hardware and stay with every 
 import os
 import sys
 
-from firmware import boot
+from firmware import boot, forget
 
 
 def _forget_code() -> None:
@@ -34,8 +34,8 @@ _start_image()
 if boot.run():
     _forget_code()
 else:
-    del sys.modules["firmware.boot"]
-del boot
+    forget("boot")
+del boot, forget, os, _forget_code, _start_image
 
 from firmware.main import main  # noqa: E402 - boot.py decides from where
 
