@@ -230,7 +230,7 @@ def test_sites_and_nodes_are_added_and_listed(initialised: Citynode, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id: 3 to 32 characters of a-z, 0-9 and -, got"),
+        (["node", "add", "Kempten", "--site", "hofgarten"], "expected a node id: 3 to 32 characters of a-z, 0-9 and -"),
         (["node", "add", "kempten-01", "--site", "hofgarten"], "expected a new node id, got 'kempten-01'; it is there"),
         (["node", "add", "kempten-02", "--site", "nowhere"], "expected a known site, got 'nowhere'; see"),
         (["node", "show", "kempten-99"], "expected a registered node, got 'kempten-99'; see `citynode node list`"),
