@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from device_manager.ports import NodeView
-from device_manager.shadow import Shadow, from_document, gaps, judge
+from device_manager.shadow import Shadow, from_document, gaps, glimpse, judge
 from firmware.wire import quality
 
 if TYPE_CHECKING:  # a type only, which would load numpy
@@ -40,7 +40,7 @@ class Summary(NamedTuple):
 
 def summarise(view: NodeView, now_ms: int) -> Summary:
     """Return the summary of a node at `now_ms`."""
-    shadow = shadow_of(view)
+    shadow = glimpse(view.shadow) if view.shadow else Shadow(view.name)
     age_s = None if shadow.last_seen_ms is None else max(0, now_ms - shadow.last_seen_ms) // 1000
     ratio = shadow.bytes_per_value
     alive = judge(shadow, now_ms)

@@ -49,7 +49,7 @@ FACTS = {
     "update_failed": Fact("node", "", "1 after an update that it did not take"),
     "sensor_faults": Fact("sensor", "faults", "since its boot"),
     "life_left_days": Fact("sensor", "d", "until its maker's hours are used up"),
-    "flagged_percent": Fact("channel", "%", "of its newest records are no measurement, by the node's own flags"),
+    "flagged_percent": Fact("sensor", "%", "of its worst channel's newest records are no measurement, by its flags"),
     "quality_score": Fact("channel", "of 100", "see monitoring/scores.py"),
 }
 """Every fact by name."""

@@ -1,7 +1,7 @@
 """From conditions to alerts: what has one cause is one alert. Pure.
 
-1. While a rule that explains another one holds for all (the broker is away), or for the same node (it is silent), the
-   explained condition adds its node to that alert.
+1. While a rule that explains another one holds for all (the broker is away), for the same node (it is silent) or the
+   same sensor (it fails), the explained condition adds its node to that alert.
 2. Where at least `group_least` nodes, and `group_share` of the accepted ones, of the fleet or else of a district have
    the same rule, they are one alert.
 3. What is left is an alert each. Who was told together stays together until it is well, so that the end of a power cut
@@ -105,7 +105,10 @@ class _Reasons:
             one = above
 
     def _find(self, rule: str, one: Held) -> Held | None:
-        return self._by.get((rule, Subject(""))) or self._by.get((rule, Subject(one.subject.node)))
+        """Return what holds of the manager, the node, its sensor or the same part."""
+        node, part = one.subject
+        wider = (Subject(""), Subject(node), Subject(node, part.partition("/")[0]), one.subject)
+        return next((found for subject in wider if (found := self._by.get((rule, subject)))), None)
 
 
 def _grouped(

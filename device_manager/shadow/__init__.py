@@ -10,8 +10,9 @@ holes, alerts     parts of it: what is missing since when; what somebody should 
 liveness          how a node is at a given time
 """
 
-from device_manager.shadow.documents import JsonFold, from_document, to_document
+from device_manager.shadow.documents import JsonFold, from_document, glimpse, to_document
 from device_manager.shadow.fold import Shadow, fold
 from device_manager.shadow.liveness import Liveness, gaps, judge
 
-__all__ = ["JsonFold", "Liveness", "Shadow", "fold", "from_document", "gaps", "judge", "to_document"]
+__all__ = ["JsonFold", "Liveness", "Shadow", "fold", "from_document",
+    "glimpse", "gaps", "judge", "to_document"]

@@ -34,6 +34,27 @@ def from_document(document: str) -> Shadow:
     return Shadow(**{name: found[name] for name in _NAMES if name in found})
 
 
+class _Glimpse:
+    """What looks like a Shadow and takes a third of the time to make: a document's fields over the defaults."""
+
+    buffered, not_held = Shadow.buffered, Shadow.not_held
+    bytes_per_value, rejected = Shadow.bytes_per_value, Shadow.rejected
+
+
+for _name, _value in _fields(Shadow("")).items():
+    setattr(_Glimpse, _name, _value)
+
+
+def glimpse(document: str) -> Shadow:
+    """Return the shadow that `to_document` wrote, for looking at only: it is no Shadow to fold, and is not to be changed.
+
+    For lists of thousands of nodes.
+    """
+    found = _Glimpse()
+    found.__dict__ = json.loads(document)
+    return cast(Shadow, found)
+
+
 class JsonFold:
     """The `ShadowFold` port. It remembers what it wrote, so that a document that comes back need not be read."""
 
