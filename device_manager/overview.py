@@ -1,6 +1,7 @@
 """A node in a few words, for lists and pages: the register's row and the shadow, seen at a given time. Pure."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from device_manager.ports import NodeView
@@ -119,4 +120,9 @@ def number(last: "LastValue") -> int | float | None:
 
 def iso(time_s: float) -> str:
     """Return a Unix time as ISO 8601 UTC, whole seconds."""
-    return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _iso(int(time_s))
+
+
+@lru_cache(maxsize=4096)
+def _iso(time_s: int) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -89,8 +89,8 @@ class Watcher:
         names = {view.node_id: view.name for view in views}
         for (node_id, part), percent in channel_facts(self._series.newest_frames()).items():
             if node_id in names:
-                sensor = facts.setdefault(Subject(names[node_id], part.partition("/")[0]), {})
-                sensor["flagged_percent"] = max(percent, sensor.get("flagged_percent", 0.0))
+                mine = facts.setdefault(Subject(names[node_id], part.partition("/")[0]), {})
+                mine["flagged_percent"] = max(percent, mine.get("flagged_percent", 0.0))
         for subject, slow in self.slow.items():
             facts.setdefault(subject, {}).update(slow)
         districts = {view.name: view.site.district if view.site else "" for view in views}

@@ -27,9 +27,8 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows as a table on a terminal, or as tab-separated lines under a header for pipes and above 300 rows."""
     rows = list(rows)
     if not sys.stdout.isatty() or len(rows) > TABLE_ROWS:
-        print("\t".join(columns))
-        for row in rows:
-            print("\t".join(text(cell) for cell in row))
+        lines = ["\t".join(columns), *("\t".join(map(text, row)) for row in rows), ""]
+        sys.stdout.write("\n".join(lines))
         return
     from rich.console import Console
 

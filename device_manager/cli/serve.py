@@ -1,16 +1,25 @@
 """`citynode serve`: run the manager."""
 
+from typing import Annotated
+
+import typer
+
 from device_manager.cli.output import Data
 
 
-def serve(data: Data = None) -> None:
+def serve(
+    log: Annotated[str, typer.Option(help="How the log is written: text, or json for a log store.")] = "text",
+    data: Data = None,
+) -> None:
     """Run the manager until Ctrl-C or SIGTERM.
 
     It supervises the broker, takes in readings and tells nodes what is safe.
     """
-    import logging
-
     from device_manager import app, settings
+    from device_manager.cli.logs import WAYS, configure
+    from device_manager.errors import UsageError
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    if log not in WAYS:
+        raise UsageError(expected=" or ".join(WAYS), got=repr(log), todo="see `citynode serve --help`")
+    configure(log)
     app.serve(settings.load(data or settings.default_directory()))

@@ -14,16 +14,19 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput, UnexpectedToken
+if TYPE_CHECKING:  # loaded when a question is asked: a list of nodes need not wait for it
+    from lark import Lark, Token, Tree
+
+    Query = Tree[Token]
+else:
+    Query = Any
 
 from device_manager.errors import UsageError
 
 FIELDS = ("node", "tag", "admission", "site", "site-tag", "district", "fixture", "zone", "board", "firmware", "release")
 Facts = Mapping[str, Iterable[str]]
-Query = Tree[Token]
 
 _GRAMMAR = r"""
 ?start: any
@@ -38,12 +41,17 @@ VALUE: /"(\\.|[^"\\])*"/ | /[^\s()"=!]+/
 
 
 @cache
-def _parser() -> Lark:
+def _parser() -> "Lark":
+    from lark import Lark
+
     return Lark(_GRAMMAR, parser="lalr", lexer="contextual")
 
 
 def parse(text: str) -> Query:
     """Return the question of a text; UsageError names the column."""
+    from lark import Token
+    from lark.exceptions import UnexpectedInput, UnexpectedToken
+
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:

@@ -14,5 +14,4 @@ from device_manager.shadow.documents import JsonFold, from_document, glimpse, to
 from device_manager.shadow.fold import Shadow, fold
 from device_manager.shadow.liveness import Liveness, gaps, judge
 
-__all__ = ["JsonFold", "Liveness", "Shadow", "fold", "from_document",
-    "glimpse", "gaps", "judge", "to_document"]
+__all__ = ["JsonFold", "Liveness", "Shadow", "fold", "from_document", "glimpse", "gaps", "judge", "to_document"]

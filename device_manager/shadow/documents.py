@@ -46,7 +46,7 @@ for _name, _value in _fields(Shadow("")).items():
 
 
 def glimpse(document: str) -> Shadow:
-    """Return the shadow that `to_document` wrote, for looking at only: it is no Shadow to fold, and is not to be changed.
+    """Return the shadow that `to_document` wrote, for looking at only: it is no Shadow to fold or to change.
 
     For lists of thousands of nodes.
     """

@@ -77,6 +77,8 @@ def judge(shadow: Shadow, now_ms: int, rhythm: Expected | None = None) -> Livene
 
 def gaps(shadow: Shadow, now_ms: int, rhythm: Expected | None = None) -> list[Gap]:
     """Return the holes that are open for so long that they are no delay any more: twice the time of a message."""
+    if not shadow.holes:
+        return []
     rhythm = rhythm or expected(shadow)
     before_ms = now_ms - 2000 * rhythm.due_s
     return [Gap(*hole) for hole in shadow.holes if hole[3] <= before_ms]

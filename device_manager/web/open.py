@@ -17,7 +17,7 @@ from device_manager import settings as settings_file
 from device_manager.twin.ports import Terms
 from device_manager.twin.service import Twin
 from device_manager.twin_side import open_twin, retention
-from device_manager.web import open_sta
+from device_manager.web import metrics, open_sta
 
 
 def routers(twin: Twin) -> list[BaseRoute]:
@@ -25,10 +25,10 @@ def routers(twin: Twin) -> list[BaseRoute]:
     return [*open_sta.routes(twin)]
 
 
-def application(twin: Twin) -> Starlette:
-    """Return the application."""
+def application(twin: Twin, *more: BaseRoute) -> Starlette:
+    """Return the application; `more` are routes that need something else than the twin."""
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], allow_headers=["*"])
-    return Starlette(routes=routers(twin), middleware=[cors])
+    return Starlette(routes=[*routers(twin), *more], middleware=[cors])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     settings = settings_file.load(parser.parse_args(arguments).data)
     with open_twin(settings.database, Terms(retention=retention(settings.directory))) as twin:
-        uvicorn.run(application(twin), host=settings.twin.host, port=settings.twin.port, log_level="warning")
+        made = application(twin, *metrics.routes(settings))
+        uvicorn.run(made, host=settings.twin.host, port=settings.twin.port, log_level="warning")
 
 
 if __name__ == "__main__":

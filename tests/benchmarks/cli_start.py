@@ -1,8 +1,8 @@
 """How long a person waits for `citynode`: the help with all commands registered, and a list of 10,000 nodes.
 
-Processes of their own, as a shell starts them; medians of several. The figure is processor time, which is what passes on
-a machine that does nothing else (they have one thread and wait for nobody); what passed on this one stands beside it. Nodes are written with shadows like those of a fleet
-that runs. Short and full are equal.
+Processes of their own, as a shell starts them; medians of several. The figure is processor time, which is what passes
+on a machine that does nothing else (they have one thread and wait for nobody); what passed on this one stands beside
+it. Nodes are written with shadows like those of a fleet that runs. Short and full are equal.
 """
 
 from __future__ import annotations
@@ -45,9 +45,21 @@ def run(short: bool) -> list[Row]:
     bare_s, _, _ = _times_s_of([sys.executable, "-c", "import typer"])
     slowest_s, slowest = max((_loading_s(name), name) for name in COMMANDS)
     return [
-        at_most("cli_start, citynode --help", help_s, "s", 0.3, f"{beside}; {helping_s:.2f} s passed; python and typer alone {bare_s:.3f} s"),
+        at_most(
+            "cli_start, citynode --help",
+            help_s,
+            "s",
+            0.3,
+            f"{beside}; {helping_s:.2f} s passed; python and typer alone {bare_s:.3f} s",
+        ),
         Row("cli_start, loading one command", slowest_s, "s", beside=f"the slowest, {slowest}, in a running python"),
-        at_most("cli_start, node list of 10,000", listed_s, "s", 1.0, f"{lines} nodes as tab-separated lines; {listing_s:.2f} s passed"),
+        at_most(
+            "cli_start, node list of 10,000",
+            listed_s,
+            "s",
+            1.0,
+            f"{lines} nodes as tab-separated lines; {listing_s:.2f} s passed",
+        ),
     ]
 
 
@@ -99,8 +111,17 @@ def _fill(settings: Settings) -> None:
 
 def _shadow(name: str, now_ms: int) -> str:
     state = {"online": True, "boot": 7, "log": 9, "head": 5000, "tail": 10, "time": now_ms // 1000, "firmware": "0.1.0"}
-    health = {"boot": 7, "time": now_ms // 1000, "reset_cause": "power on", "heap_free": 90_000, "heap_floor": 60_000,
-              "rssi": -61, "faults": [["air", 3]], "last_error": "", "lateness": [["sampler", 1200], ["link", 800]]}  # fmt: skip
+    health = {
+        "boot": 7,
+        "time": now_ms // 1000,
+        "reset_cause": "power on",
+        "heap_free": 90_000,
+        "heap_floor": 60_000,
+        "rssi": -61,
+        "faults": [["air", 3]],
+        "last_error": "",
+        "lateness": [["sampler", 1200], ["link", 800]],
+    }
     shadow = fold(Shadow(name), StateSeen(now_ms, False, state))
     shadow = fold(shadow, HealthSeen(now_ms, health))
     return to_document(fold(shadow, FramesStored(now_ms, 5000, 400_000, 600_000, now_ms // 1000, 0, 300)))

@@ -35,6 +35,7 @@ from device_manager.settings import Timing
 from device_manager.shadow import JsonFold
 from device_manager.watching import Watcher
 from tests.conftest import find_micropython
+from tests.fleet.proxy import Proxies, Weather
 
 LOOK_S = 15.0  # virtual
 
@@ -66,7 +67,8 @@ class Replay:
         self._operations = Operations(self.settings.database)
         self._store = SqlAlerts(self._operations)
         self._parts = ExitStack()
-        self._scored_ms = 0
+        where = self.settings.broker
+        self._proxy = Proxies(1, (where.connect_host, where.port))
 
     def __enter__(self) -> Replay:
         with ExitStack() as parts:
@@ -87,6 +89,7 @@ class Replay:
 
     def __exit__(self, *_: object) -> None:
         self._parts.close()
+        self._proxy.close()
         self._operations.close()
 
     def add(self, name: str, site: str, wired: dict[str, Any]) -> VirtualNode:
@@ -98,6 +101,9 @@ class Replay:
             directory = fleet.add_virtual_node(name, place, timing, time.time(), scope=local())
         fast = {"factor": self.clock.factor, "factor_from_s": int(self.clock.began_s)}
         change(directory / "node.json", wired["node"])
+        if wired["proxied"]:
+            brokers = json.loads((directory / "node.json").read_text("utf-8"))["brokers"]
+            change(directory / "node.json", {"brokers": [{**row, "port": self._proxy.ports[0]} for row in brokers]})
         change(directory / "virtual.json", {**wired["virtual"], **fast})
         self.nodes[name] = VirtualNode(directory, self._micropython, self._firmware)
         return self.nodes[name]
@@ -111,6 +117,10 @@ class Replay:
                 if node.process is not None and node.process.poll() == RESET_EXIT_CODE:
                     node.start()
             time.sleep(LOOK_S / self.clock.factor)
+
+    def lose_network(self) -> None:
+        """From now on every byte between the proxied node and the broker is lost."""
+        self._proxy.set(0, Weather(swallow=True, refuse=True))
 
     def score(self) -> None:
         """Look up the quality scores of the last day, as the manager does every hour."""
