@@ -1,6 +1,7 @@
 """Composition root of metrics: reads a data directory, beside a running manager or not."""
 
 import os
+from pathlib import Path
 
 from device_manager.alerting import open_alerts
 from device_manager.fleet import open_fleet
@@ -21,8 +22,9 @@ def read_families(settings: Settings, now_ms: int) -> list[Family]:
         manager = {
             "up": float(_runs(settings)),
             "committed_records": float(fleet.reader.head_number()),
-            "database_bytes": float(settings.database.stat().st_size),
         }
+        if isinstance(settings.database, Path):
+            manager["database_bytes"] = float(settings.database.stat().st_size)
         received_ms = max((one.shadow.last_seen_ms or 0 for one in nodes), default=0)
         if received_ms:
             manager["newest_message_age_seconds"] = max(0, now_ms - received_ms) / 1000
