@@ -7,8 +7,9 @@
 from hashlib import sha256
 
 from firmware.update import UpdateError
-from firmware.wire import WireError, cose, releases
+from firmware.wire import WireError, cbor, const, cose, releases
 
+_KEY_ID_BYTES = const(4)
 FETCH_IMAGE, FETCH, UNPACK, SWAP, RESTART = "fetch image", "fetch", "unpack", "swap", "restart"
 
 
@@ -32,10 +33,17 @@ def open_offer(root: bytes, offer: bytes, keys) -> tuple:
 def _verified(what: str, signed: bytes, keys) -> bytes:
     if len(signed) > releases.SIGNED_MAX_BYTES:
         raise UpdateError("%s: expected at most %d bytes, got %d" % (what, releases.SIGNED_MAX_BYTES, len(signed)))
-    try:
-        return cose.verify(signed, keys())
-    except WireError as error:
-        raise UpdateError("%s: %s" % (what, error))
+    wrong = "expected a key that may sign releases, got none: provision the node again"
+    for key in keys():
+        try:
+            payload = cose.verify(signed, (key,))
+        except WireError as error:
+            wrong = str(error)
+            continue
+        if cbor.decode(signed)[1] == {4: sha256(key).digest()[:_KEY_ID_BYTES]}:  # the one part that is not signed
+            return payload
+        wrong = "expected the id of the key that has signed, got another one"
+    raise UpdateError("%s: %s" % (what, wrong))
 
 
 def objection(root: dict, expires_s: int, node: dict) -> str:

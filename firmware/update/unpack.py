@@ -71,8 +71,9 @@ class Unpacker:
         finally:
             if old:
                 old.close()
-        if sum_.digest() != wanted:
-            raise UpdateError("%s: expected sum %s, got %s" % (path, _short(wanted), _short(sum_.digest())))
+        found = sum_.digest()  # once: MicroPython's hash is final then
+        if found != wanted:
+            raise UpdateError("%s: expected sum %s, got %s" % (path, _short(wanted), _short(found)))
         if same:
             self.copied_bytes += size
         else:

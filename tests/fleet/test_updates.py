@@ -10,7 +10,7 @@ import pytest
 from device_manager.adapters.mosquitto import find
 from device_manager.settings import Timing
 from firmware.wire import releases
-from tests.fleet.fleet import Fleet
+from tests.fleet.fleet import Fleet, change_json, read_json
 from tests.fleet.ordering import make_cheap
 from tests.fleet.updating import build, make_quick, offer, sources, version, wait_for_state
 from tests.waiting import wait_for
@@ -40,3 +40,33 @@ def test_node_is_updated_from_what_it_was_provisioned_with_and_then_by_a_differe
     offer(fleet, second.number)
     (shadow,) = wait_for_state(fleet, releases.SUCCEEDED, 2).values()
     assert (shadow.release, shadow.firmware) == (2, "1.0.1")
+
+
+def test_release_that_crashes_is_taken_back_by_the_node_itself_and_not_tried_again(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    crash = sources(tmp_path / "1", {"app.py": lambda text: text.replace("asyncio.run(node.run())", "node.no_such()")})
+    offer(fleet, build(fleet, crash).number)
+    (shadow,) = wait_for_state(fleet, releases.ROLLED_BACK, 1).values()
+    assert shadow.update["reason"] == "started 3 times and was not confirmed"
+    assert (shadow.release, shadow.firmware) == (0, "0.1.0")
+    resets = fleet.nodes[0].resets
+    before = fleet.committed()["node-00"]
+    wait_for(lambda: fleet.tend() or fleet.committed()["node-00"] > before + 3, 60)
+    assert fleet.nodes[0].resets == resets
+
+
+def test_dead_sensor_and_a_manager_that_is_away_fail_nobody(fleet: Fleet, tmp_path: Path) -> None:
+    node = fleet.nodes[0]
+    sensors = [*read_json(node.directory / "node.json")["sensors"], {"name": "air", "driver": "sen55", "bus": 0}]
+    change_json(node.directory / "node.json", sensors=sensors, trial_s=15)
+    change_json(node.directory / "virtual.json", faults={"sen55": "nack"}, i2c={"0": {"105": "sen55"}})
+    fleet.kill_node(0)
+    node.start()
+    offer(fleet, build(fleet, sources(tmp_path / "1", {"__init__.py": version("1.0.0")})).number)
+    wait_for(lambda: (fleet.tend(), (node.directory / "slot.try").exists())[1], 90)
+    fleet.kill_manager()
+    wait_for(lambda: fleet.tend() or (node.directory / "slot.wait").exists(), 60)
+    fleet.start_manager()
+    (shadow,) = wait_for_state(fleet, releases.SUCCEEDED, 1).values()
+    assert shadow.release == 1
