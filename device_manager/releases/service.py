@@ -59,6 +59,7 @@ class Releases:
     def build(self, wanted: Wanted, *, scope: Scope) -> Release:
         """Build the next release, sign its roots if the key is here, and offer it for OFFER_DAYS."""
         scope.require(ADMIN, "build a release")
+        self.keys.moduli()  # they are made with the first release at the latest
         number, name = self._next_number(), _version(wanted.root)
         payloads: dict[str, bytes] = {}
         trees = {}

@@ -18,8 +18,8 @@ def open_offer(root: bytes, offer: bytes, keys) -> tuple:
 
     `keys()` yields the moduli of the keys that may sign releases.
     """
-    payload = _verified("root", root, keys)
-    signed = _verified("offer", offer, keys)
+    payload = verified("root", root, keys)
+    signed = verified("offer", offer, keys)
     try:
         fields = releases.check_root(payload)
         sum_, expires_s = releases.check_offer(signed)
@@ -30,20 +30,16 @@ def open_offer(root: bytes, offer: bytes, keys) -> tuple:
     return fields, expires_s
 
 
-def _verified(what: str, signed: bytes, keys) -> bytes:
+def verified(what: str, signed: bytes, keys) -> bytes:
+    """Return the payload of a signed message; `keys()` as above. Only the key whose id it carries is tried."""
     if len(signed) > releases.SIGNED_MAX_BYTES:
         raise UpdateError("%s: expected at most %d bytes, got %d" % (what, releases.SIGNED_MAX_BYTES, len(signed)))
-    wrong = "expected a key that may sign releases, got none: provision the node again"
-    for key in keys():
-        try:
-            payload = cose.verify(signed, (key,))
-        except WireError as error:
-            wrong = str(error)
-            continue
-        if cbor.decode(signed)[1] == {4: sha256(key).digest()[:_KEY_ID_BYTES]}:  # the one part that is not signed
-            return payload
-        wrong = "expected the id of the key that has signed, got another one"
-    raise UpdateError("%s: %s" % (what, wrong))
+    try:
+        parts = cbor.decode(signed)
+        named = [key for key in keys() if parts[1] == {4: sha256(key).digest()[:_KEY_ID_BYTES]}]
+        return cose.verify(signed, named)
+    except (WireError, TypeError, IndexError) as error:  # what is signed need not be a list
+        raise UpdateError("%s: %s" % (what, error))
 
 
 def objection(root: dict, expires_s: int, node: dict) -> str:

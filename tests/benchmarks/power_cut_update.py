@@ -1,9 +1,9 @@
 """Cut the power at every flash operation of a complete update, there and back; and kill virtual nodes in updates.
 
 First on a model of NOR flash with LittleFS: each operation not done, torn in two ways, done; every start afterwards
-must run an intact slot, and the node must end on the new release. Then SIGKILL at random moments of updates of real virtual
-nodes under a real manager: 1,000 updates, 50 in the short form; every node ends on the old or the new release, running
-and reporting.
+must run an intact slot, and the node must end on the new release. Then SIGKILL at random moments of updates of real
+virtual nodes under a real manager: 1,000 updates, 50 in the short form; every node ends on the old or the new release,
+running and reporting.
 """
 
 from __future__ import annotations
