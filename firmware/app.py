@@ -176,9 +176,13 @@ class Node:
     def _update(self):
         """Load what carries out updates, and return the coroutine that does, and forgets it."""
         gc.collect()
-        from firmware import updating
+        try:
+            from firmware import updating
 
-        self._updating = updating.Updating(self)
+            self._updating = updating.Updating(self)
+        except MemoryError:  # half of it loaded would leave even less: the offer comes again
+            forget("updating", "update.reports", "update.slots", "update", "hal.files")
+            raise
         return self._until_updated(updating)
 
     async def _until_updated(self, updating) -> None:

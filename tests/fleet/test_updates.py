@@ -60,7 +60,7 @@ def test_dead_sensor_and_a_manager_that_is_away_fail_nobody(fleet: Fleet, tmp_pa
     node = fleet.nodes[0]
     sensors = [*read_json(node.directory / "node.json")["sensors"], {"name": "air", "driver": "sen55", "bus": 0}]
     change_json(node.directory / "node.json", sensors=sensors, trial_s=15)
-    change_json(node.directory / "virtual.json", faults={"sen55": "nack"}, i2c={"0": {"105": "sen55"}})
+    change_json(node.directory / "virtual.json", faults={"sen55": "nack"}, i2c={"0": {"105": "sen55"}}, heap_kb=384)
     fleet.kill_node(0)
     node.start()
     offer(fleet, build(fleet, sources(tmp_path / "1", {"__init__.py": version("1.0.0")})).number)
