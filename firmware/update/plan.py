@@ -36,9 +36,10 @@ def verified(what: str, signed: bytes, keys) -> bytes:
         raise UpdateError("%s: expected at most %d bytes, got %d" % (what, releases.SIGNED_MAX_BYTES, len(signed)))
     try:
         parts = cbor.decode(signed)
-        named = [key for key in keys() if parts[1] == {4: sha256(key).digest()[:_KEY_ID_BYTES]}]
+        head = parts[1] if isinstance(parts, list) and len(parts) > 1 else None
+        named = [key for key in keys() if head == {4: sha256(key).digest()[:_KEY_ID_BYTES]}]
         return cose.verify(signed, named)
-    except (WireError, TypeError, IndexError) as error:  # what is signed need not be a list
+    except WireError as error:
         raise UpdateError("%s: %s" % (what, error))
 
 

@@ -16,7 +16,7 @@ MOST_MS = 5
 
 
 def run(short: bool) -> list[Row]:
-    """Return the shortest of a hundred checks of a root by the second of two keys, and the work of other schemes beside."""
+    """Return the shortest of a hundred checks of a root by the second of two keys, other schemes beside it."""
     with tempfile.TemporaryDirectory() as folder:
         SmallRelease(Path(folder)).write()
         script = HERE / "on_micropython" / "verify.py"
