@@ -93,6 +93,11 @@ class SqlFrames:
         found = [self._all(f"{_EDGE} start_s {way} LIMIT 1", (node_id, since_s, until_s)) for way in ("ASC", "DESC")]
         begins = [rows[0][0] for rows in found if rows]
         begins += [start_s for _, start_s, _ in self._series.dated(node_id, since_s - 1, until_s)]
+        archive = self._shelf.archive
+        months = (
+            [file for file in archive.files() if file.high_s >= since_s and file.low_s < until_s] if archive else []
+        )
+        begins += [max(file.low_s, since_s) for file in months]
         return (min(begins), max(begins)) if begins else None
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:

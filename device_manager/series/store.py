@@ -48,7 +48,8 @@ class FrameSource(Protocol):
         ...
 
     def frame_span(self, node_id: int, since_s: int, until_s: int) -> tuple[int, int] | None:
-        """Return the begins of a node's first and last dated frame that begin in [since_s, until_s)."""
+        """Return the begins of a node's first and last dated frame that begin in [since_s, until_s); where months were
+        archived, the first may be that of the first month, and there may be none of this node."""
         ...
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:

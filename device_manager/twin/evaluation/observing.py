@@ -27,6 +27,7 @@ from device_manager.twin.reading import Reader
 
 Ints = npt.NDArray[np.int64]
 FIRST_STRETCH_S = 3600
+USUAL_S = 60  # what a record of a node usually covers
 FIRST_NUMBERS = 2000
 MOST_NUMBERS = 200_000
 AIM_ROWS = 100_000
@@ -190,7 +191,7 @@ def _stretches(
     since_s, until_s = span
     streams = _streams(asked, within)
     sites = len({stream.site_id for stream in streams})
-    width = FIRST_STRETCH_S
+    width = max(FIRST_STRETCH_S, min(need, AIM_ROWS) * USUAL_S)
     while since_s < until_s and streams:
         low, high = (max(since_s, until_s - width), until_s) if descending else (since_s, min(until_s, since_s + width))
         budget.charge(SITE_COST * sites)

@@ -11,7 +11,7 @@ from device_manager.twin.evaluation.columns import Table, parameters, quality
 from device_manager.twin.model import OBSERVATION, Kind
 from device_manager.twin.observations import Rows, distinct
 from device_manager.twin.query.check import SELF_LINK
-from device_manager.twin.times import interval, iso
+from device_manager.twin.times import many_intervals, many_iso
 
 Entity = dict[str, Any]
 Ints = npt.NDArray[np.int64]
@@ -67,8 +67,8 @@ def fields(rows: Rows, names: Sequence[str]) -> dict[str, list[Any]]:
     """Return the fields of observations as columns, ready for JSON; what many share is written once."""
     makers: dict[str, Callable[[], list[Any]]] = {
         "id": lambda: rows.number.tolist(),
-        "phenomenonTime": lambda: _shared((rows.start_s, rows.end_s), interval),
-        "resultTime": lambda: _shared((rows.end_s,), iso),
+        "phenomenonTime": lambda: many_intervals(rows.start_s, rows.end_s),
+        "resultTime": lambda: many_iso(rows.end_s),
         "result": lambda: _results(rows),
         "resultQuality": lambda: _shared((rows.flags,), _quality),
         "parameters": lambda: _shared((rows.flags, rows.replaces, rows.made), _parameters(rows)),
