@@ -169,7 +169,7 @@ def test_datastreams_are_those_of_the_naive_look(
         assert bodies[0]["@iot.count"] == len(wanted)
 
 
-@QUICK
+@settings(QUICK, max_examples=12)
 @given(
     number=st.sampled_from(range(len(SEEDS))),
     tree=trees(of_observations),
