@@ -83,6 +83,7 @@ class Node:
             self.link,
             before,
             self._supervisor.lateness,
+            system.chip_temperature,
         )
         self.sensors = self._health.sensors
         start.open_sensors(settings["sensors"], self._buses, self._health)

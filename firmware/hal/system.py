@@ -40,6 +40,12 @@ def tls_largest_bytes() -> int:
     return max(row[2] for row in esp32.idf_heap_info(esp32.HEAP_DATA))
 
 
+def chip_temperature():
+    """Degrees Celsius of the chip (ESP32-S2, -S3, -C3 and later), None where MicroPython cannot tell (ESP32)."""
+    read = getattr(esp32, "mcu_temperature", None)
+    return None if read is None else round(read())
+
+
 def rtc_memory() -> object:
     """The function of machine.RTC that returns or keeps 2048 bytes."""
     return machine.RTC().memory

@@ -8,10 +8,13 @@ class Health:
 
     `heap_free()` collects garbage and returns free bytes; `rssi()` is in dBm or None; `sensors` have name and faults,
     `outbox` buffered and lost, `link` resent, bad_watermarks, unknown and last_error. `before` is the `note.Note` of
-    the boot before this one, `lateness()` as `supervisor.Supervisor` has it.
+    the boot before this one, `lateness()` as `supervisor.Supervisor` has it,
+    `temperature()` is the chip's in degrees Celsius or None.
     """
 
-    def __init__(self, boot: int, reset_cause: str, clock, heap_free, rssi, outbox, link, before, lateness) -> None:
+    def __init__(
+        self, boot: int, reset_cause: str, clock, heap_free, rssi, outbox, link, before, lateness, temperature
+    ) -> None:
         self._boot = boot
         self._reset_cause = reset_cause
         self._clock = clock
@@ -19,6 +22,7 @@ class Health:
         self._rssi = rssi
         self._before = before
         self._lateness = lateness
+        self._temperature = temperature
         self.heap_floor = 1 << 30  # the lowest that a report has seen
         self._last_error = self._link_error = ""
         self._outbox = outbox
@@ -53,6 +57,9 @@ class Health:
             "unknown": self._link.unknown,
             "lateness": self._lateness(),
         }
+        temperature = self._temperature()
+        if temperature is not None:
+            fields["chip_temperature"] = temperature
         if self._before.found:
             fields["last_crash"] = self._before.last_crash
             fields["last_heap_floor"] = self._before.last_heap_floor

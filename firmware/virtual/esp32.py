@@ -30,6 +30,11 @@ def _settings() -> dict:
         return {}
 
 
+def mcu_temperature() -> int:
+    """Degrees Celsius of the chip: `chip_c` of virtual.json, else that of a box in the shade."""
+    return _settings().get("chip_c", 38)
+
+
 class Partition:
     """One data partition; `find` makes its file when there is none yet."""
 

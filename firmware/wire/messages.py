@@ -27,7 +27,8 @@ FIELDS = {
         "1 boot uint32, 2 uptime_s uint, 3 time uint|null, 4 reset_cause text, 5 heap_free uint, "
         "6 heap_floor uint, 7 buffered uint, 8 lost uint, 9 resent uint, 10 bad_watermarks uint, "
         "11 rssi int|null, 12 faults faults, 13 last_error text, 14 unknown uint, 15 last_crash? text, "
-        "16 lateness? faults, 17 last_heap_floor? uint, 18 last_lateness? faults"
+        "16 lateness? faults, 17 last_heap_floor? uint, 18 last_lateness? faults, "
+        "19 supply_mv? uint, 20 chip_temperature? int"
     ),
     "reply": "1 command uint, 2 ok bool, 3 reason text, 4 lines? texts",
     "watermark": "1 log uint32, 2 next uint32, 3 want ranges, 4 time? uint",

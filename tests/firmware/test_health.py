@@ -20,7 +20,7 @@ class Part:
 def health(clock, free=lambda: 50000, rssi=lambda: -61, before=b""):
     link = Part(resent=1, bad_watermarks=0, unknown=2, last_error="")
     box = Part(buffered=3, lost=0)
-    health = Health(7, "power on", clock, free, rssi, box, link, Note(before), lambda: [["link", 9]])
+    health = Health(7, "power on", clock, free, rssi, box, link, Note(before), lambda: [["link", 9]], lambda: 41)
     health.sensors.append(Part(name="air", faults=4))
     health.sensors.append(Part(name="gate", faults=0))
     return health
@@ -43,6 +43,7 @@ fields = messages.decode("health", messages.encode("health", report.fields()))
 assert fields["time"] is None and fields["rssi"] is None and fields["uptime_s"] == 12
 assert fields["faults"] == [["air", 4]] and fields["last_error"] == "air: [Errno 19] ENODEV", fields
 assert (fields["buffered"], fields["resent"], fields["unknown"]) == (3, 1, 2)
+assert fields["chip_temperature"] == 41
 """)  # fmt: skip
 
 
