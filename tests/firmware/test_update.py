@@ -268,3 +268,53 @@ def test_boot_runs_nothing_that_is_not_as_listed(micropython: Run, tmp_path: Pat
     (tmp_path / "a" / "firmware" / "app.mpy").unlink()
     slot, bad = picked(micropython, tmp_path)
     assert (slot, bad) == ("", "1 1 0 the confirmed slot is damaged: a/firmware/app.mpy\n")
+
+
+IMAGE = """
+import hashlib, json
+from firmware.hal import ota
+from firmware.hal.files import replace
+from firmware.update import UpdateError
+from firmware.update.image import Image
+from firmware.virtual import ota as model
+data = b"\\xe9" + bytes(range(251)) * 80
+def write(image, start, stop):
+    for at in range(start, stop, 2048):
+        image.put(at, data[at : at + 2048])
+image = Image(ota.Ota(), replace, hashlib.sha256(data).digest(), len(data))
+write(image, 0, 10240)
+again = Image(ota.Ota(), replace, hashlib.sha256(data).digest(), len(data))  # after a reset
+found = [again.begun()]
+write(again, again.begun(), len(data))
+again.check()
+ota.Ota().try_next()
+found += [model.boot(), model.read()["state"], model.boot()]      # tried once, then back
+ota.Ota().try_next()
+model.boot()
+ota.keep()
+found += [model.boot(), model.read()["state"]]
+other = Image(ota.Ota(), replace, bytes(32), 4096)
+write(other, 0, 4096)
+try:
+    other.check()
+except UpdateError as error:
+    found.append(str(error))
+try:
+    Image(ota.Ota(), replace, bytes(32), 1 << 31)
+except UpdateError as error:
+    found.append(str(error))
+print(json.dumps(found))
+"""
+
+
+def test_image_goes_on_after_a_reset_and_is_tried_once_by_the_model_of_the_bootloader(
+    micropython: Run, tmp_path: Path
+) -> None:
+    done = micropython(IMAGE, cwd=tmp_path)
+    assert done.stderr == "", done.stderr
+    begun, tried, state, back, kept, good, wrong, long = json.loads(done.stdout)
+    assert begun == 8192  # the block that was being written begins anew
+    assert (tried, state, back) == (1, "pending", 0)
+    assert (kept, good) == (1, "valid")
+    assert wrong.startswith("image: expected sum 00000000")
+    assert long == "expected an image of at most 2097152 bytes, got 2147483648"
