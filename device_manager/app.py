@@ -47,7 +47,7 @@ from device_manager.keeping_up import KeepingUp
 from device_manager.registry import Scope
 from device_manager.registry.service import DECOMMISSIONED, REJECTED
 from device_manager.series.keeping import Keeper
-from device_manager.settings import OFF, BrokerSettings, Listening, Settings
+from device_manager.settings import NO_WEB, OFF, BrokerSettings, Listening, Settings, WebSettings
 from device_manager.shadow import JsonFold
 from device_manager.updates import Updates
 from device_manager.upkeep import Upkeep
@@ -66,11 +66,13 @@ def initialise(
     broker: str | None,
     database: str = "",
     twin: Listening = OFF,
+    web: WebSettings = NO_WEB,
 ) -> Settings:
     """Make a data directory: identities, database, broker directory, and last `settings.toml`, which makes it one.
 
     `port` None takes the first free one from 8883 on; `broker` None takes mosquitto where installed, else iotcore;
-    `twin` is where the open interfaces listen; `database` is the URL of a PostgreSQL database, else SQLite is used.
+    `twin` is where the open interfaces listen, `web` where the dashboard does; `database` is the URL of a PostgreSQL
+    database, else SQLite is used.
     """
     directory = directory.absolute()
     if (directory / settings_file.FILE_NAME).exists():
@@ -81,7 +83,7 @@ def initialise(
         raise UsageError(expected="a new or empty directory", got=f"files in {directory}", todo=todo)
     kind = broker or ("mosquitto" if mosquitto.find() else "iotcore")
     chosen = BrokerSettings(kind, host, port or free_port(host))
-    made = Settings(directory, name, chosen, twin=twin, store_url=database)
+    made = Settings(directory, name, chosen, web, twin, store_url=database)
     settings_file.check(chosen, made.file)
     store = made.database  # SetupError for a URL that is none
     fresh = not directory.exists()

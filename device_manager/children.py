@@ -13,8 +13,8 @@ log = logging.getLogger("citynode")
 
 def services(settings: Settings) -> list[ChildService]:
     """Return the services that the settings ask for; port 0 asks for none."""
-    directory, twin = settings.directory, settings.twin
-    listening = [("twin", "device_manager.web.open", twin)]
+    directory, twin, web = settings.directory, settings.twin, settings.web
+    listening = [("dashboard", "device_manager.web.dashboard", web), ("twin", "device_manager.web.open", twin)]
     return [ChildService(name, module, directory, at.host, at.port) for name, module, at in listening if at.port]
 
 

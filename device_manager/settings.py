@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from device_manager.database import Database, parse
 from device_manager.errors import SetupError
+from device_manager.settings_text import TEMPLATE
 
 VERSION = 1
 FILE_NAME = "settings.toml"
@@ -29,37 +30,6 @@ FIRST_PORT = 8883
 BROKERS = ("mosquitto", "iotcore")
 DEFAULT_DESIGN = "plaza"  # of a virtual node: it measures everything
 _Value = TypeVar("_Value", str, int)
-
-_TEMPLATE = """\
-# citynode settings. Every key is explained here; a wrong key or value is named when the file is read.
-version = {version}
-# Name of the fleet, shown to people only.
-name = {name}
-
-[broker]
-# mosquitto: certificates on both sides, access rules, messages survive a restart.
-# iotcore: for a demo where mosquitto is not installed; checks nobody, so only host 127.0.0.1 is accepted.
-kind = "{broker.kind}"
-# Address that the broker listens on: 127.0.0.1 for this machine only, 0.0.0.0 for nodes in the field.
-host = "{broker.host}"
-port = {broker.port}
-# Name in the broker's certificate, which every node checks. Nodes carry it: change it only with new nodes.
-server_name = "{broker.server_name}"
-
-[store]
-# Empty: SQLite, citynode.db in this directory. postgresql://USER@HOST/DATABASE: a server, for more than one machine.
-url = {url}
-
-[web]
-# The dashboard, for people of the fleet.
-host = "{web.host}"
-port = {web.port}
-
-[twin]
-# The open interfaces: SensorThings API, exports, public page. Port 0: they are not served.
-host = "{twin.host}"
-port = {twin.port}
-"""
 
 
 @dataclass(frozen=True)
@@ -96,9 +66,20 @@ class Listening:
     port: int = 8080
 
 
-WEB = Listening(port=8080)
+@dataclass(frozen=True)
+class WebSettings(Listening):
+    """The dashboard: `address` is its public URL behind a proxy, `tiles` the URL of map tiles with {z}, {x} and {y}."""
+
+    address: str = ""
+    tiles: str = ""
+    tiles_credit: str = ""
+    writable: bool = False
+
+
+WEB = WebSettings(port=8080)
 TWIN = Listening(port=8081)
 OFF = Listening(port=0)
+NO_WEB = WebSettings(port=0)
 
 
 @dataclass(frozen=True)
@@ -118,7 +99,7 @@ class Settings:
     directory: Path
     name: str = "citynode"
     broker: BrokerSettings = field(default_factory=BrokerSettings)
-    web: Listening = WEB
+    web: WebSettings = WEB
     twin: Listening = TWIN
     store_url: str = ""
 
@@ -190,11 +171,23 @@ def load(directory: Path) -> Settings:
 
 def save(settings: Settings) -> None:
     """Write `settings.toml` with its explanations; the directory must exist."""
-    # A JSON string without ASCII escapes is a TOML basic string.
-    name = json.dumps(settings.name, ensure_ascii=False)
-    url = json.dumps(settings.store_url, ensure_ascii=False)
-    text = _TEMPLATE.format(
-        version=VERSION, name=name, broker=settings.broker, url=url, web=settings.web, twin=settings.twin
+    web = settings.web  # below: a JSON string without ASCII escapes is a TOML basic string
+    name, url, address, tiles, credit = (
+        json.dumps(text, ensure_ascii=False)
+        for text in (settings.name, settings.store_url, web.address, web.tiles, web.tiles_credit)
+    )
+    writable = str(web.writable).lower()
+    text = TEMPLATE.format(
+        version=VERSION,
+        name=name,
+        broker=settings.broker,
+        url=url,
+        web=web,
+        twin=settings.twin,
+        address=address,
+        tiles=tiles,
+        tiles_credit=credit,
+        writable=writable,
     )
     temporary = settings.file.with_suffix(".tmp")
     temporary.touch(mode=0o600)  # the URL may hold a password
@@ -219,7 +212,7 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
             _take(broker, "broker.port", defaults.port, where),
             _take(broker, "broker.server_name", defaults.server_name, where),
         ),
-        _listening(tables["web"], "web", WEB, where),
+        _web(tables["web"], where),
         _listening(tables["twin"], "twin", TWIN, where),
         _take(tables["store"], "store.url", "", where),
     )
@@ -244,6 +237,18 @@ def _listening(table: dict[str, object], name: str, default: Listening, where: P
     if not 0 <= port <= 65535:
         _refuse(where, f"{name}.port", "0 (not served) to 65535", port)
     return Listening(host, port)
+
+
+def _web(table: dict[str, object], where: Path) -> WebSettings:
+    at = _listening(table, "web", WEB, where)
+    texts = {name: _take(table, f"web.{name}", "", where) for name in ("address", "tiles", "tiles_credit")}
+    for name, text in texts.items():
+        if text and name != "tiles_credit" and not (text.startswith(("https://", "http://")) and text.isprintable()):
+            _refuse(where, f"web.{name}", "a URL with https://", text)
+    writable = table.pop("writable", False)
+    if not isinstance(writable, bool):
+        _refuse(where, "web.writable", "true or false", writable)
+    return WebSettings(at.host, at.port, **texts, writable=bool(writable))
 
 
 def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _Value:

@@ -6,8 +6,7 @@ from hardware.design import Design
 from provisioning.errors import BenchError
 from provisioning.flash import Found
 from provisioning.images import Image
-
-STEPS = ("enrol", "flash", "install", "identity", "configure", "self_test", "start", "contact", "accept", "label")
+from provisioning.progress import STEPS
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Set up what the tests need and run all of them: `python3 -m tests [pytest arguments]`.
 
 Needs nothing but Python 3.11 with venv. Makes `.venv`, installs citynode with its test packages there, installs the
-system packages (mosquitto, strace) with apt where it can and they are missing, runs the static checks, then pytest on
-all cores. With arguments only pytest runs, with those arguments.
+system packages (mosquitto, strace, chromium) with apt where it can and they are missing, runs the static checks, then
+pytest on all cores. With arguments only pytest runs, with those arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-SYSTEM_PACKAGES = {"mosquitto": "mosquitto", "strace": "strace"}  # program -> Debian package
+SYSTEM_PACKAGES = {"mosquitto": "mosquitto", "strace": "strace", "chromium": "chromium"}  # program -> Debian package
 OLDEST = (3, 11)
 
 
@@ -62,7 +62,7 @@ def missing_programs() -> list[str]:
 
 
 def install_system_packages() -> None:
-    """Install mosquitto and strace with apt where that is possible; else say what to install."""
+    """Install mosquitto, strace and chromium with apt where that is possible; else say what to install."""
     missing = missing_programs()
     if not missing:
         return

@@ -37,6 +37,9 @@ def demo(
     frame_seconds: Annotated[int, typer.Option(min=1, max=86400, help="Seconds after which a frame is sent.")] = 10,
     micropython: Annotated[Path | None, typer.Option(help="MicroPython's unix port, at least 1.25.")] = None,
     broker: Annotated[str | None, typer.Option(help="Use mosquitto or iotcore; else the one installed.")] = None,
+    writable: Annotated[
+        bool, typer.Option("--writable", help="Let everybody here change things in the dashboard.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a whole fleet on this machine and show its readings.
@@ -48,7 +51,7 @@ def demo(
     from device_manager.settings import Timing
 
     timing = Timing(record_s=record_seconds, frame_s=frame_seconds)
-    plan = service.Plan(nodes, timing, keep, micropython, broker)
+    plan = service.Plan(nodes, timing, keep, micropython, broker, writable)
     logging.basicConfig(format="%(message)s", level=logging.ERROR if json else logging.WARNING)
     progress = (lambda _: None) if json else say
     with services.ended_by_signals() as ended, service.running(plan, progress) as running:

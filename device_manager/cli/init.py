@@ -24,7 +24,14 @@ def init(
 
     directory = data or settings.default_directory()
     made = app.initialise(
-        directory, name=name, host=host, port=port, broker=broker, database=database, twin=settings.TWIN
+        directory,
+        name=name,
+        host=host,
+        port=port,
+        broker=broker,
+        database=database,
+        web=settings.WEB,
+        twin=settings.TWIN,
     )
     if json:
         print_json({"directory": made.directory, "broker": vars(made.broker)})

@@ -13,6 +13,9 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "demo": "Run a whole fleet on this machine and show its readings.",
     "init": "Make the data directory of a fleet.",
+    "web": "Run the dashboard until Ctrl-C.",
+    "user": "People who may sign in to the dashboard.",
+    "audit": "Audit log: who did what, and when.",
     "serve": "Run the manager until Ctrl-C or SIGTERM.",
     "provision": "Make boards nodes of the fleet: flash, install, identity, self-test, first contact,"
     " acceptance, label.",

@@ -24,7 +24,7 @@ from device_manager.errors import UsageError
 from device_manager.fleet import Fleet, local, open_fleet
 from device_manager.overview import summarise
 from device_manager.series import LastValue
-from device_manager.settings import Listening, Timing
+from device_manager.settings import Listening, Timing, WebSettings
 
 MOST_NODES = 200
 HEIGHT_M = 3.5
@@ -38,6 +38,7 @@ Progress = Callable[[str], None]
 class Plan:
     """What to run: how many nodes, how often they report, where the data lies (`keep` None: a temporary place).
 
+    `writable` lets everybody on this machine change things in the dashboard.
     `broker` is "mosquitto", "iotcore", or None for the one that is installed.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     keep: Path | None = None
     micropython: Path | None = None
     broker: str | None = None
+    writable: bool = False
 
 
 class Row(NamedTuple):
@@ -100,13 +102,14 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
         raise UsageError(expected=f"1 to {MOST_NODES} nodes", got=str(plan.nodes), todo=todo)
     micropython = find_micropython(plan.micropython)
     with _directory(plan.keep) as directory:
-        twin = Listening(HOST, any_port(HOST))
+        twin, web = Listening(HOST, any_port(HOST)), WebSettings(HOST, any_port(HOST), writable=plan.writable)
         settings = app.initialise(
-            directory, name="citynode demo", host=HOST, port=any_port(HOST), broker=plan.broker, twin=twin
+            directory, name="citynode demo", host=HOST, port=any_port(HOST), broker=plan.broker, twin=twin, web=web
         )
         progress(f"data directory {directory}")
         with Manager(settings) as manager, open_fleet(settings) as fleet:
             progress(f"manager runs, broker {settings.broker.kind} on {HOST} port {settings.broker.port}")
+            progress(f"dashboard on http://{web.host}:{web.port}{'' if plan.writable else ', read-only'}")
             progress(f"SensorThings API on http://{twin.host}:{twin.port}/v1.1")
             directories = _register(fleet, plan)
             firmware = compile_firmware(settings.firmware_directory)

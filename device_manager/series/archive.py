@@ -70,6 +70,12 @@ class Archive:
         low, high = np.searchsorted(found.line.start_s, (since_s, until_s)).tolist()
         return _cut(found, slice(low, high)) if high > low else None
 
+    def of_node(self, node_id: int, since_s: int, until_s: int) -> list[Reading]:
+        """Return all channels of a node, wherever it hung, in the order of its columns; empty ones are left out."""
+        found = self._lined_up(node_id, since_s, until_s, self.state(), None).values()
+        ends = [(r, *np.searchsorted(r.line.start_s, (since_s, until_s)).tolist()) for r in found]
+        return [_cut(reading, slice(low, high)) for reading, low, high in ends if high > low]
+
     def rollups(self, site_id: int, quantity: str, period: str, since_s: int, until_s: int) -> list[SiteRollUp]:
         """Return a site's roll-ups of a quantity whose intervals begin in [since_s, until_s)."""
         pieces: dict[tuple[int, str], list[SiteRollUp]] = {}
@@ -108,13 +114,12 @@ class Archive:
                 yield row.node_id
 
     def _lined_up(
-        self, node_id: int, since_s: int, until_s: int, state: State, quantities: Collection[str]
+        self, node_id: int, since_s: int, until_s: int, state: State, quantities: Collection[str] | None
     ) -> dict[Key, Reading]:
         rows = self._source.frames(node_id, since_s, until_s)
         deployments = Deployments(self._source.deployments())
-        return line_up(
-            node_id, rows, self._epochs, self._loads, deployments, state, lambda key: key.quantity in quantities
-        )
+        only = None if quantities is None else lambda key: key.quantity in quantities
+        return line_up(node_id, rows, self._epochs, self._loads, deployments, state, only)
 
 
 def _cut(reading: Reading, rows: slice | Ints) -> Reading:

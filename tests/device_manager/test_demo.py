@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 
 COMMAND = [sys.executable, "-m", "device_manager.cli", "demo"]
 FAST = ["--nodes", "3", "--record-seconds", "1", "--frame-seconds", "3"]
-PROCESSES = 5  # broker, open interfaces, three nodes
+PROCESSES = 6  # broker, dashboard, open interfaces, three nodes
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,0 +1,39 @@
+"""The text of `settings.toml`, with what every key means; `settings.save` fills it in."""
+
+TEMPLATE = """\
+# citynode settings. Every key is explained here; a wrong key or value is named when the file is read.
+version = {version}
+# Name of the fleet, shown to people only.
+name = {name}
+
+[broker]
+# mosquitto: certificates on both sides, access rules, messages survive a restart.
+# iotcore: for a demo where mosquitto is not installed; checks nobody, so only host 127.0.0.1 is accepted.
+kind = "{broker.kind}"
+# Address that the broker listens on: 127.0.0.1 for this machine only, 0.0.0.0 for nodes in the field.
+host = "{broker.host}"
+port = {broker.port}
+# Name in the broker's certificate, which every node checks. Nodes carry it: change it only with new nodes.
+server_name = "{broker.server_name}"
+
+[store]
+# Empty: SQLite, citynode.db in this directory. postgresql://USER@HOST/DATABASE: a server, for more than one machine.
+url = {url}
+
+[web]
+# The dashboard, for people of the fleet. Port 0: it is not served.
+host = "{web.host}"
+port = {web.port}
+# Where people reach it through a proxy that speaks TLS: https://sensors.example.org; empty: only as above.
+address = {address}
+# Map tiles, https://tile.example.org/{{z}}/{{x}}/{{y}}.png, and whom to name for them; empty: plain outlines.
+tiles = {tiles}
+tiles_credit = {tiles_credit}
+# While there are no users (`citynode user add`) it is for this machine only, and read-only unless this is true.
+writable = {writable}
+
+[twin]
+# The open interfaces: SensorThings API, exports, public page. Port 0: they are not served.
+host = "{twin.host}"
+port = {twin.port}
+"""

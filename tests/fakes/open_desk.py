@@ -1,0 +1,62 @@
+"""The dashboard with people and an alert, on a painted fleet: for tests over HTTP and in a browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from device_manager.adapters.store_monitoring import SqlAlerts
+from device_manager.front_desk import FrontDesk, open_front_desk
+from device_manager.identities import Authority
+from device_manager.monitoring.alert import Alert
+from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER, Scope
+from device_manager.settings import Settings
+from device_manager.web.dashboard import application
+from tests.fakes.painted_fleet import FAULTY, name_of, paint
+from tests.waiting import wait_for
+
+PASSWORD = "correct horse battery"
+PEOPLE = {"vera": VIEWER, "toni": TECHNICIAN, "anna": ADMIN}
+
+
+def furnish(desk: FrontDesk, *, people: bool = True) -> None:
+    """Add one person of each role, and an alert about the node with the faulty sensor."""
+    for name, role in PEOPLE.items() if people else ():
+        desk.people.add(name, role, PASSWORD, scope=Scope("test"))
+    now_ms, node = int(time.time() * 1000), name_of(FAULTY)
+    alert = Alert(
+        1, "sensor-faults", node, "warning", "has a sensor that fails", (node,), ("air",), (), 4.0, 6.0, 0.0, "faults",
+        now_ms - 14_400_000, now_ms - 14_300_000, None, "`citynode node command NODE self-test`",
+    )  # fmt: skip
+    SqlAlerts(desk.fleet.operations).save([alert])
+
+
+def fleet(directory: Path, port: int = 8080, **choices: object) -> Settings:
+    """Return a small painted fleet; `choices` of `paint` and of its `WebSettings`."""
+    painted = {name: choices.pop(name) for name in ("title", "nodes") if name in choices}
+    settings = paint(directory, int(time.time()), port=port, **painted)  # type: ignore[arg-type]
+    Authority.create(settings.identities, settings.broker.names, time.time())
+    return replace(settings, web=replace(settings.web, **choices))  # type: ignore[arg-type]
+
+
+@contextmanager
+def served(settings: Settings, *, people: bool = True) -> Iterator[FrontDesk]:
+    """Serve the dashboard in a thread of this process, on the settings' port."""
+    with open_front_desk(settings) as desk:
+        furnish(desk, people=people)
+        web = settings.web
+        server = uvicorn.Server(uvicorn.Config(application(desk), host=web.host, port=web.port, log_level="error"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        try:
+            wait_for(lambda: server.started)
+            yield desk
+        finally:
+            server.should_exit = True
+            thread.join(10)
