@@ -33,6 +33,7 @@ from device_manager.settings import Settings
 from provisioning import progress
 
 FRESH_S = 3.0
+STALE_S = 20.0
 
 
 class Row(NamedTuple):
@@ -63,7 +64,18 @@ class FrontDesk:
     _snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
-        """Return the fleet as it is, or was FRESH_S ago."""
+        """Return the fleet as it is, or was FRESH_S ago; up to STALE_S ago while a thread reads it anew."""
+        found = self._snapshot
+        age_s = time.time() - found.at_ms / 1000 if found else STALE_S
+        if found and age_s <= FRESH_S:
+            return found
+        if found and age_s < STALE_S:
+            if not self._lock.locked():  # nobody reads it yet
+                threading.Thread(target=self._read, daemon=True).start()
+            return found
+        return self._read()
+
+    def _read(self) -> Snapshot:
         with self._lock:
             now_ms = int(time.time() * 1000)
             if self._snapshot is None or now_ms - self._snapshot.at_ms > FRESH_S * 1000:

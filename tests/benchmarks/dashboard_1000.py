@@ -102,16 +102,16 @@ def _grown(
         _feed(settings)
         page.wait_for_timeout(FEED_S * 1000)
         if early is None and time.monotonic() - began > seconds / 4:
-            early = _memory_mb(page, session, process)
-    late = _memory_mb(page, session, process)
+            early = _memory_mb(session, process)
+    late = _memory_mb(session, process)
     assert int(page.evaluate("performance.getEntriesByType('resource').length")) > updates_before
     assert early is not None
     return late[0] - early[0], late[1] - early[1], *late
 
 
-def _memory_mb(page: Page, session: object, process: psutil.Process) -> tuple[float, float]:
+def _memory_mb(session: object, process: psutil.Process) -> tuple[float, float]:
     session.send("HeapProfiler.collectGarbage")  # type: ignore[attr-defined]
-    heap = page.evaluate("performance.memory.usedJSHeapSize")
+    heap = session.send("Runtime.getHeapUsage")["usedSize"]  # type: ignore[attr-defined]
     return heap / 1e6, process.memory_full_info().uss / 1e6
 
 

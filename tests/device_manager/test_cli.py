@@ -155,7 +155,7 @@ def test_init_makes_a_private_directory(citynode: Citynode, tmp_path: Path, free
     assert json.loads(done.stdout)["broker"]["port"] == free_port
     data = tmp_path / "data"
     assert {path.name: path.stat().st_mode & 0o777 for path in data.iterdir()} == {
-        "settings.toml": 0o644, "citynode.db": 0o600, "identities": 0o700, "broker": 0o700, "nodes": 0o700,
+        "settings.toml": 0o600, "citynode.db": 0o600, "identities": 0o700, "broker": 0o700, "nodes": 0o700,
     }  # fmt: skip
     assert data.stat().st_mode & 0o777 == 0o700
     private = [path for path in data.rglob("*") if path.is_file() and path.suffix in (".key", ".db")]
