@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from device_manager.cli import visiting
 from device_manager.cli.command import command
 from device_manager.cli.output import Data, Json, age, print_json, print_rows, say, text
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Nodes: what hangs where, and how it is.", no_args_is_help=True, rich_markup_mode=None)
 app.command("command")(command)
+app.command("hang")(visiting.hang)
+app.command("replace")(visiting.replace)
+app.command("tag")(visiting.tag)
+app.command("maintain")(visiting.maintain)
 _COLUMNS = (
     *("node", "site", "state", "seen", "buffered", "lost", "gaps", "rejected", "alerts", "frames", "B/value"),
     "firmware",

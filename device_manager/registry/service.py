@@ -146,9 +146,10 @@ class Registry:
         return old.site
 
     def admit(self, name: str, admission: str, *, scope: Scope) -> None:
-        """Set the admission of a node; a technician accepts what an admin may also reject or decommission."""
-        scope.require(TECHNICIAN if admission in (PENDING, ACCEPTED) else ADMIN, f"set {name} to {admission}")
+        """Set the admission of a node: on the bench a technician may, elsewhere only an admin rejects one."""
         before = self.node(name)
+        on_the_bench = admission in (PENDING, ACCEPTED) or (before.admission, admission) == (PENDING, REJECTED)
+        scope.require(TECHNICIAN if on_the_bench else ADMIN, f"set {name} from {before.admission} to {admission}")
         fields.check(fields.node_problems(name, admission, before.tags))
         self._store.write([ChangeNode(name, admission, before.tags)])
         self._audit.record(

@@ -110,7 +110,7 @@ ACTIONS: list[tuple[str, Scope, str, Callable[[Fleet, Scope], object]]] = [
         lambda f, s: f.registry.replace("node-markt", "node-spare", LATER_S, scope=s),
     ),
     ("node.admit", TECHNICIAN, "node-spare", lambda f, s: f.registry.admit("node-spare", "accepted", scope=s)),
-    ("node.admit", ADMIN, "node-spare", lambda f, s: f.registry.admit("node-spare", "rejected", scope=s)),
+    ("node.admit", ADMIN, "node-markt", lambda f, s: f.registry.admit("node-markt", "rejected", scope=s)),
     ("node.tag", TECHNICIAN, "node-spare", lambda f, s: f.registry.tag("node-spare", ["x"], scope=s)),
     ("group.define", ADMIN, "g", lambda f, s: f.groups.define(Group("g", "G"), scope=s)),
     ("group.remove", ADMIN, "g", lambda f, s: f.groups.remove("g", scope=s)),
