@@ -6,9 +6,7 @@ serve        run one until it is told to end
 simulate     run virtual nodes against it
 """
 
-import fcntl
 import logging
-import os
 import shutil
 import signal
 import threading
@@ -16,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from device_manager import children
 from device_manager import settings as settings_file
@@ -39,13 +36,16 @@ from device_manager.database import Database
 from device_manager.errors import SetupError, UsageError
 from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
-from device_manager.identities.authority import MANAGER
+from device_manager.identities.authority import MANAGER, root_shown
 from device_manager.identities.files import make_private_directory
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.keeping_up import KeepingUp
+from device_manager.only_one import only_one
 from device_manager.registry import Scope
 from device_manager.registry.service import DECOMMISSIONED, REJECTED
+from device_manager.rolling_over import order_due
+from device_manager.scopes import ADMIN
 from device_manager.series.keeping import Keeper
 from device_manager.settings import NO_WEB, OFF, BrokerSettings, Listening, Settings, WebSettings
 from device_manager.shadow import JsonFold
@@ -151,7 +151,7 @@ class Manager:
         updates.start()
         parts.callback(updates.stop)
         if isinstance(self.broker, Mosquitto):
-            upkeep = Upkeep(self.settings, broker, self.broker)
+            upkeep = Upkeep(self.settings, broker, self.broker, order_due)
             upkeep.start()
             parts.callback(upkeep.stop)
 
@@ -182,7 +182,7 @@ def address(settings: Settings) -> BrokerAddress:
     broker, authority = settings.broker, settings.identities
     if not broker.tls:
         return BrokerAddress(broker.connect_host, broker.port, MANAGER)
-    tls = BrokerTls(authority / "ca.crt", authority / "manager.crt", authority / "manager.key", broker.server_name)
+    tls = BrokerTls(root_shown(authority), authority / "manager.crt", authority / "manager.key", broker.server_name)
     return BrokerAddress(broker.connect_host, broker.port, MANAGER, tls)
 
 
@@ -196,16 +196,29 @@ def check_broker(settings: Settings) -> list[Finding]:
 
 def revoke(settings: Settings, node: str, *, scope: Scope) -> str:
     """Revoke all certificates of a node and have the running broker refuse it; return what was done."""
+    scope.require(ADMIN, f"revoke {node}")
     authority = Authority.open(settings.identities)
     count = authority.revoke(node, time.time())
     log.info("%s revoked %d certificates of %s", scope.actor, count, node)
     with open_fleet(settings) as fleet:
+        fleet.audit.record(scope, "ca.revoke", node, after={"certificates": count})
         if any(view.name == node and view.admission != DECOMMISSIONED for view in fleet.registry.nodes()):
             fleet.registry.admit(node, REJECTED, scope=scope)
     done = f"revoked {count} certificate{'s' if count > 1 else ''} of {node}"
     if settings.broker.tls and Mosquitto(settings).enforce(authority, node):
         return f"{done}; the broker refuses it from now on, and its connection was ended"
     return f"{done}; no broker runs, the next start uses the new list"
+
+
+def add_account(settings: Settings, role: str, name: str, *, scope: Scope) -> tuple[Path, Path]:
+    """Give an account an identity, and tell the running broker its rules; return certificate and key."""
+    scope.require(ADMIN, f"add the account {name}")
+    files = Authority.open(settings.identities).add_account(role, name, time.time())
+    with open_fleet(settings) as fleet:
+        fleet.audit.record(scope, "ca.account", name, after={"role": role})
+    if settings.broker.tls and (program := mosquitto.find()):
+        Mosquitto(settings, program).refresh()
+    return files
 
 
 def simulate(
@@ -275,28 +288,3 @@ def _empty(directory: Path, *, remove: bool) -> None:
             path.unlink()
     if remove:
         directory.rmdir()
-
-
-@contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold the lock of the data directory; SetupError when another manager holds it."""
-    with path.open("a+", encoding="ascii") as file:
-        _take_lock(file, path)
-        try:
-            yield
-        finally:
-            file.truncate(0)
-
-
-def _take_lock(file: IO[str], path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        got = f"process {file.read().strip() or 'unknown'} runs one"
-        raise SetupError(
-            expected=f"no other manager on {path.parent}", got=got, todo="use that one, or end it first"
-        ) from None
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from device_manager import settings as settings_file
 from device_manager.adapters.store_copy import Copied, copy_store
-from device_manager.app import only_one
 from device_manager.database import parse
 from device_manager.errors import UsageError
+from device_manager.only_one import only_one
 from device_manager.settings import Settings
 
 

@@ -1,8 +1,9 @@
 """What the running manager does for trust by itself: carries orders, renews certificates and the list of revoked ones.
 
     every second   orders to nodes and their answers
-    every hour     certificates of nodes past two thirds of their life: an order with a new one
-    every day      broker, manager, twin and the list of revoked certificates, handed to the broker without a restart
+    every hour     a roll-over of the CA, see `rolling_over`, then certificates of nodes past two thirds of their life
+    every day      issuer, broker, manager, twin, accounts and the list of revoked certificates, handed to the broker
+                   without a restart; and a warning of everything that ends within 30 days all the same
 
 Composition, beside `app.py`: also what the commands of `citynode ca` and `citynode order` need.
 """
@@ -11,7 +12,7 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -25,6 +26,7 @@ from device_manager.audit import Audit
 from device_manager.errors import CitynodeError
 from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
+from device_manager.identities.anchors import end_s
 from device_manager.identities.forecast import End, forecast
 from device_manager.identities.order_keys import OrderKeys
 from device_manager.orders.courier import Courier
@@ -38,6 +40,7 @@ from device_manager.settings import Settings
 STEP_S = 1.0
 NODES_S = 3600.0
 BROKER_S = 86_400.0
+WARN_S = 30 * 86_400.0
 BY_ITSELF = Scope("manager")
 log = logging.getLogger("citynode.upkeep")
 
@@ -52,8 +55,12 @@ def open_orders(settings: Settings) -> Orders:
 class Upkeep:
     """A thread of the running manager; `start` and `stop` once each."""
 
-    def __init__(self, settings: Settings, publisher: Broker, broker: Mosquitto) -> None:
+    def __init__(
+        self, settings: Settings, publisher: Broker, broker: Mosquitto, order_due: Callable[..., object]
+    ) -> None:
+        """`order_due(settings, now_s, scope=)` orders what a roll-over of the CA needs."""
         self._settings = settings
+        self._order_due = order_due
         self._broker = broker
         self._reader = SqlReader(settings.database)
         self._seen, _ = self._reader.replies(0)
@@ -78,6 +85,7 @@ class Upkeep:
             self._try(lambda: finish_decommissions(self._settings, self._broker, time.time()))
             if time.monotonic() >= nodes_s:
                 nodes_s = time.monotonic() + NODES_S
+                self._try(lambda: self._order_due(self._settings, time.time(), scope=BY_ITSELF))
                 self._try(lambda: renew_due(self._settings, time.time()))
             if time.monotonic() >= broker_s:
                 broker_s = time.monotonic() + BROKER_S
@@ -99,6 +107,15 @@ def renew_broker(settings: Settings, broker: Mosquitto, now_s: float) -> None:
     for name in Authority.open(settings.identities).renew(settings.broker.names, now_s):
         log.info("renewed the certificate of the %s", name)
     broker.refresh()
+    for line in warnings(look_ahead(settings), now_s):
+        log.warning("%s", line)
+
+
+def warnings(ends: Iterable[End], now_s: float) -> list[str]:
+    """Return a line for everything that ends within 30 days and cuts a node off."""
+    soon = [end for end in ends if end.end_s < now_s + WARN_S and end.nodes]
+    days = [(round((end.end_s - now_s) / 86_400), end) for end in soon]
+    return [f"{end.what} ends in {left} days and cuts {len(end.nodes)} nodes off: {end.remedy}" for left, end in days]
 
 
 def renew_due(settings: Settings, now_s: float) -> list[Order]:
@@ -106,8 +123,8 @@ def renew_due(settings: Settings, now_s: float) -> list[Order]:
     orders = open_orders(settings)
     waiting = {order.node for order in orders.spool.waiting()}
     due = [node for node, (start_s, end_s) in in_use(settings).items() if now_s > end_s - (end_s - start_s) / 3]
-    accepted = set(_accepted(settings))
-    return [orders.renew(node, now_s, scope=BY_ITSELF) for node in sorted(accepted & set(due) - waiting)]
+    chosen = set(accepted(settings)) & set(due) - waiting
+    return [orders.renew(node, now_s, scope=BY_ITSELF) for node in sorted(chosen)]
 
 
 def finish_decommissions(settings: Settings, broker: Mosquitto, now_s: float) -> None:
@@ -115,7 +132,7 @@ def finish_decommissions(settings: Settings, broker: Mosquitto, now_s: float) ->
     wiped = {
         order.node for order in Spool(settings.orders).orders() if (order.what, order.state) == (DECOMMISSION, DONE)
     }
-    for node in sorted(wiped & set(_accepted(settings))):
+    for node in sorted(wiped & set(accepted(settings))):
         with open_fleet(settings) as fleet:
             fleet.registry.admit(node, DECOMMISSIONED, scope=BY_ITSELF)
         authority = Authority.open(settings.identities)
@@ -139,15 +156,21 @@ def look_ahead(settings: Settings) -> list[End]:
     """Return what ends when, and which nodes it cuts off, if neither people nor the manager do anything."""
     authority = Authority.open(settings.identities)
     shared = [
-        ("root of the fleet", _end_s(authority.root_file), "a new CA, and every node provisioned again"),
+        ("root of the fleet", _end_s(authority.root_file), "`citynode ca roll start`"),
+        (
+            "issuer of the fleet",
+            end_s(authority.anchors.issuer.certificate),
+            "`citynode ca issuer` with the root's key",
+        ),
         ("certificate of the broker", _end_s(authority.files("broker")[0]), "`citynode serve` renews it"),
         ("list of revoked certificates", _list_end_s(authority.revocation_file), "`citynode serve` renews it"),
     ]
     leaves = {node: end_s for node, (_, end_s) in in_use(settings).items()}
-    return forecast(leaves, shared, _accepted(settings))
+    return forecast(leaves, shared, accepted(settings))
 
 
-def _accepted(settings: Settings) -> list[str]:
+def accepted(settings: Settings) -> list[str]:
+    """Return the ids of the accepted nodes, by name."""
     with open_fleet(settings) as fleet:
         return [node.name for node in fleet.registry.nodes() if node.admission == ACCEPTED]
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from device_manager.errors import BrokerError
 from device_manager.identities import Authority, Identity, certificates
-from device_manager.identities.authority import MANAGER
+from device_manager.identities.authority import MANAGER, root_shown
 from device_manager.identities.certificates import DAY_S
 from device_manager.identities.files import write_private
 from device_manager.settings import Settings
@@ -109,7 +109,7 @@ def _files(directory: Path, identity: Identity) -> tuple[Path, Path]:
 
 def _connect(settings: Settings, identity: tuple[Path, Path] | None) -> ssl.SSLSocket:
     broker = settings.broker
-    context = ssl.create_default_context(cafile=str(settings.identities / "ca.crt"))
+    context = ssl.create_default_context(cafile=str(root_shown(settings.identities)))
     # Under TLS 1.3 the client's side of the handshake ends before the server has judged its certificate.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     if identity is not None:

@@ -54,7 +54,7 @@ class FleetEnrolment:
         with self._lock:
             self._fleet.registry.node(pending.node)
             issued = self._authority.issue_node(pending.node, time.time())
-            return issued.key_der(), issued.certificate_der(), [self._authority.anchor_der()]
+            return issued.key_der(), issued.certificate_der(), self._authority.anchors_der()
 
     def order_keys(self) -> bytes:
         """See `Enrolment.order_keys`."""

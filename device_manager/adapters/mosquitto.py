@@ -16,7 +16,7 @@ from pathlib import Path
 from device_manager.adapters import processes
 from device_manager.adapters.broker_check import Finding, check, handshake, take_over
 from device_manager.adapters.broker_process import BrokerProcess
-from device_manager.adapters.mosquitto_config import ACCESS, acl_plugin, configuration, version
+from device_manager.adapters.mosquitto_config import access, acl_plugin, configuration, version
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities import Authority
 from device_manager.identities.files import write_private
@@ -128,11 +128,11 @@ class Mosquitto(BrokerProcess):
         user = (_user() or "root") if os.geteuid() == 0 else ""
         text = configuration(self.settings.broker, found, acl_plugin(self._program), user)
         files = {
-            "ca.crt": authority.root_file.read_bytes(),
+            "ca.crt": authority.anchors.trusted_pem(),
             "ca.crl": authority.revocation_file.read_bytes(),
             "broker.crt": certificate.read_bytes(),
             "broker.key": key.read_bytes(),
-            "access": ACCESS.encode(),
+            "access": access(authority.accounts()).encode(),
             self.configuration_name: text.encode(),
         }
         for name, data in files.items():

@@ -6,6 +6,7 @@
 
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ use_identity_as_username true
 use_username_as_clientid true
 {listener}"""
 
-ACCESS = f"""\
+_ACCESS = f"""\
 # Written by citynode. %u is the CN of the client's certificate.
 user {MANAGER}
 topic readwrite citynode/#
@@ -69,6 +70,15 @@ topic read citynode/1/+/up/#
 pattern write citynode/1/%u/up/#
 pattern read citynode/1/%u/down/#
 """
+_ACCOUNT = {
+    "twin": "\nuser {name}\ntopic read citynode/1/+/up/#\n",
+    "ingest": "\nuser {name}\ntopic read citynode/1/+/up/#\ntopic write citynode/1/+/down/watermark\n",
+}
+
+
+def access(accounts: Mapping[str, str]) -> str:
+    """Return the access rules; `accounts` is {name: role}, see `identities.authority`."""
+    return _ACCESS + "".join(_ACCOUNT[role].format(name=name) for name, role in sorted(accounts.items()))
 
 
 class Version(NamedTuple):

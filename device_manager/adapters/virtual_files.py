@@ -58,10 +58,12 @@ def write_node(
         identity = authority.issue_node(node, now_s)
         write_private(directory / "key.der", identity.key_der())
         (directory / "certificate.der").write_bytes(identity.certificate_der())
-        (directory / "anchor.der").write_bytes(authority.anchor_der())
+        anchors = {f"anchor-{i}.der" if i else "anchor.der": der for i, der in enumerate(authority.anchors_der())}
+        for name, der in anchors.items():
+            (directory / name).write_bytes(der)
         for keys in (OrderKeys(authority.root_file.parent), ReleaseKeys(authority.root_file.parent)):
             write_private(directory / keys.public_file.name, keys.public())
-        tls = {"anchors": ["anchor.der"], "certificate": "certificate.der", "key": "key.der"}
+        tls = {"anchors": list(anchors), "certificate": "certificate.der", "key": "key.der"}
     _write_json(directory / "node.json", node_document(node, design, broker, tls, timing))
     _write_json(directory / "virtual.json", virtual_document(node, design))
 

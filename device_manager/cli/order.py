@@ -66,6 +66,26 @@ def broker(
 
 
 @app.command()
+def timing(
+    node: Node,
+    record_seconds: Annotated[int | None, typer.Option(min=1, max=3600, help="Seconds that one record covers.")] = None,
+    frame_seconds: Annotated[int | None, typer.Option(min=1, max=86400, help="Seconds until a frame is sent.")] = None,
+    within_seconds: Within = 180,
+    data: Data = None,
+) -> None:
+    """Give a node other intervals.
+
+    It goes back by itself when it does not reach the manager with them.
+    """
+    given = {"record_s": record_seconds, "frame_s": frame_seconds}
+    parts: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    if not parts:
+        raise UsageError(expected="an interval", got="none", todo="name --record-seconds or --frame-seconds")
+    what = ", ".join(f"{name} {value}" for name, value in parts.items())
+    _change(node, f"timing {what}", {"timing": parts}, within_seconds, data)
+
+
+@app.command()
 def deny(
     node: Node,
     certificate: Annotated[list[Path], typer.Option(help="Certificate (PEM or DER) that no broker may show any more.")],

@@ -13,7 +13,7 @@ app.command("visits")(visiting.visits)
 Heading = Annotated[float | None, typer.Option("--heading-deg", help="Where its front looks, degrees from north.")]
 Fixture = Annotated[str, typer.Option(help="What it hangs on.")]
 Zone = Annotated[str, typer.Option(help="IANA name of the time zone in which its days begin.")]
-GmlId = Annotated[str, typer.Option(help="gml:id of the object in the city's model.")]
+GmlId = Annotated[str, typer.Option(help="Object of the city's model that it is, a gml:id.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be given again.")]
 
 

@@ -22,13 +22,15 @@ BACKDATE_S = DAY_S
 
 @dataclass(frozen=True)
 class Identity:
-    """A certificate with its private key."""
+    """A certificate with its private key; `chain` is what its holder shows beside it: those between it and the root."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    chain: tuple[x509.Certificate, ...] = ()
 
     def certificate_pem(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
+        """The certificate and its chain, which a holder shows to who knows the root only."""
+        return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (self.certificate, *self.chain))
 
     def certificate_der(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.DER)
@@ -45,14 +47,22 @@ class Identity:
         return self.key.private_bytes(encoding, form, serialization.NoEncryption())
 
 
-def root(name: str, now_s: float, days: int) -> Identity:
-    """Return a new self-signed root that may sign end certificates and nothing below them."""
+def root(name: str, now_s: float, days: int, *, below: int = 0) -> Identity:
+    """Return a new self-signed root; `below` is how many authorities may stand between it and an end certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
     builder = _builder(subject, subject, key, now_s - BACKDATE_S, now_s + days * DAY_S)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_key_usage(sign_certificates=True), critical=True)
-    return Identity(builder.sign(key, hashes.SHA256()), key)
+    return Identity(_authority(builder, below).sign(key, hashes.SHA256()), key)
+
+
+def intermediate(
+    root: Identity, name: str, now_s: float, days: int, key: ec.EllipticCurvePrivateKey | None = None
+) -> Identity:
+    """Return an authority that signs end certificates in place of `root`; `key` None makes a new one."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    builder = _builder(_name(name), root.certificate.subject, key, now_s - BACKDATE_S, now_s + days * DAY_S)
+    certificate = _authority(builder, 0).sign(root.key, hashes.SHA256())
+    return Identity(certificate, key)
 
 
 def server(issuer: Identity, names: tuple[str, ...], not_before_s: float, not_after_s: float) -> Identity:
@@ -90,7 +100,13 @@ def _leaf(
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(sign_certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    return Identity(builder.sign(issuer.key, hashes.SHA256()), key)
+    is_root = issuer.certificate.issuer == issuer.certificate.subject
+    return Identity(builder.sign(issuer.key, hashes.SHA256()), key, () if is_root else (issuer.certificate,))
+
+
+def _authority(builder: x509.CertificateBuilder, below: int) -> x509.CertificateBuilder:
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
+    return builder.add_extension(_key_usage(sign_certificates=True), critical=True)
 
 
 def _builder(

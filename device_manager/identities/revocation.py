@@ -1,7 +1,7 @@
 """Which certificates are revoked, and the list (CRL) that tells the broker.
 
     revoked.jsonl   one line for each revoked certificate: serial, name, when; only ever appended to
-    ca.crl          the list of them, signed by the root, PEM; written anew at every change and every start
+    ca.crl          the list of them, signed by each issuer, PEM; written anew at every change and every start
     probe           serial number of a certificate that nobody has: it stands on the present list and on no older one,
                     so that the broker can be asked whether it has read this very list
 
@@ -22,11 +22,11 @@ CRL_DAYS = 90
 
 
 class Revocations:
-    """The record of one CA's revoked certificates."""
+    """The record of one fleet's revoked certificates."""
 
-    def __init__(self, directory: Path, root: Identity) -> None:
+    def __init__(self, directory: Path, issuers: list[Identity]) -> None:
         self._record = directory / "revoked.jsonl"
-        self._root = root
+        self._issuers = issuers
         self.file = directory / "ca.crl"
 
     def serials(self) -> dict[int, float]:
@@ -50,7 +50,8 @@ class Revocations:
         probe = x509.random_serial_number()
         revoked = {**self.serials(), probe: now_s}
         number = int(now_s * 1000)
-        write_private(self.file, certificates.revocation_list(self._root, revoked, number, now_s, CRL_DAYS))
+        lists = [certificates.revocation_list(issuer, revoked, number, now_s, CRL_DAYS) for issuer in self._issuers]
+        write_private(self.file, b"".join(lists))
         write_private(self._probe, f"{probe:x}\n".encode())
 
     def probe_serial(self) -> int:

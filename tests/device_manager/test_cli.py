@@ -159,7 +159,7 @@ def test_init_makes_a_private_directory(citynode: Citynode, tmp_path: Path, free
     }  # fmt: skip
     assert data.stat().st_mode & 0o777 == 0o700
     private = [path for path in data.rglob("*") if path.is_file() and path.suffix in (".key", ".db")]
-    assert len(private) == 5
+    assert len(private) == 6
     assert {path.stat().st_mode & 0o077 for path in private} == {0}
 
 

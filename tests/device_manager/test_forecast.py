@@ -59,9 +59,17 @@ def test_forecast_of_a_fleet_names_list_broker_root_and_every_node(settings: Set
         "certificate of kempten-00",
         "certificate of kempten-01",
         "certificate of the broker",
+        "issuer of the fleet",
         "root of the fleet",
     ]
     assert round((ends[1].end_s - NOW_S) / DAY_S) == 97
+
+
+def test_what_ends_within_thirty_days_is_warned_of_with_what_to_do(settings: Settings) -> None:
+    ends = upkeep.look_ahead(settings)
+    assert upkeep.warnings(ends, NOW_S) == []
+    late = upkeep.warnings(ends, NOW_S + 65 * DAY_S)
+    assert late == ["list of revoked certificates ends in 25 days and cuts 2 nodes off: `citynode serve` renews it"]
 
 
 def test_node_past_two_thirds_of_its_certificate_gets_one_order(settings: Settings) -> None:

@@ -82,7 +82,7 @@ def judge(micropython: Run, tmp_path: Path, fleet: Fleet) -> Callable[..., str]:
     def connect(
         *, port: int = fleet.port, anchor: bytes | None = None, identity: Identity | None = None, name: str = NAME
     ) -> str:
-        (tmp_path / "anchor.der").write_bytes(anchor or fleet.authority.anchor_der())
+        (tmp_path / "anchor.der").write_bytes(anchor or fleet.authority.anchors_der()[0])
         arguments = [str(port), name]
         if identity is not None:
             (tmp_path / "node.crt.der").write_bytes(identity.certificate_der())
@@ -100,8 +100,8 @@ def foreign_root() -> Identity:
 
 
 def root_of(fleet: Fleet) -> Identity:
-    """The fleet's root with its key, to sign what the authority never would."""
-    return fleet.authority._root
+    """The fleet's issuer with its key, to sign what the authority never would."""
+    return fleet.authority._issuer
 
 
 def test_node_with_its_certificate_is_accepted(fleet: Fleet, judge: Callable[..., str]) -> None:
@@ -239,6 +239,35 @@ class Client:
     def close(self) -> None:
         self.mqtt.disconnect()
         self.mqtt.loop_stop()
+
+
+def test_account_may_do_what_its_role_says_and_is_out_when_it_is_revoked(fleet: Fleet) -> None:
+    authority, identities = fleet.authority, fleet.settings.identities
+    authority.add_account("twin", "scada", NOW_S)
+    authority.add_account("ingest", "worker-1", NOW_S)
+    fleet.broker.refresh()
+    paths = [identities / "accounts" / name for name in ("citynode.twin.scada", "citynode.ingest.worker-1")]
+    watermark, frame = "citynode/1/acc-01/down/watermark", "citynode/1/acc-01/up/frame"
+    node = Client(fleet, fleet.pem("acc-01", authority.issue_node("acc-01", NOW_S)))
+    scada, worker = (Client(fleet, path) for path in paths)
+    wait_for(lambda: not worker.publish(watermark, b"mark").is_failure)  # the broker reads its rules after a signal
+    assert scada.publish(watermark, b"mark").getName() == "Not authorized"
+    assert worker.publish("citynode/1/acc-01/down/order", b"order").getName() == "Not authorized"
+    for client in (scada, worker):
+        assert client.publish(frame, b"frame").getName() == "Not authorized"
+        client.mqtt.subscribe("citynode/#", qos=1)
+
+    def both_heard() -> bool:
+        node.publish(frame, b"own")
+        return bool(scada.received) and bool(worker.received)
+
+    wait_for(both_heard, every_s=0.2)
+    authority.revoke("citynode.twin.scada", NOW_S)
+    fleet.broker.enforce(authority, "citynode.twin.scada")
+    assert handshake(fleet.settings, (Path(f"{paths[0]}.crt"), Path(f"{paths[0]}.key"))) is not None
+    assert handshake(fleet.settings, (Path(f"{paths[1]}.crt"), Path(f"{paths[1]}.key"))) is None
+    for client in (node, scada, worker):
+        client.close()
 
 
 def test_access_rules_bind_everybody_to_their_topics(fleet: Fleet) -> None:

@@ -73,7 +73,7 @@ def secure_node(tmp_path: Path, authority: Authority) -> Iterator[StartNode]:
 
 
 def test_node_with_certificate_delivers_over_tls(mosquitto: int, authority: Authority, secure_node: StartNode) -> None:
-    node = secure_node(mosquitto, authority.anchor_der())
+    node = secure_node(mosquitto, authority.anchors_der()[0])
     node.wait(state="send")
     assert node.last["refused"] == 0
 
@@ -84,7 +84,7 @@ def test_node_refuses_a_broker_of_a_wrong_authority(mosquitto: int, secure_node:
 
 
 def test_node_refuses_a_broker_of_another_name(mosquitto: int, authority: Authority, secure_node: StartNode) -> None:
-    node = secure_node(mosquitto, authority.anchor_der(), "other-broker")
+    node = secure_node(mosquitto, authority.anchors_der()[0], "other-broker")
     node.error("does not match with the expected CN")
 
 
@@ -94,7 +94,7 @@ def test_node_refuses_a_broker_whose_certificate_is_denied(
     pem = authority.files("broker")[0].read_text("utf-8")
     shown = ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----END")] + "-----END CERTIFICATE-----\n")
     sum_ = hashlib.sha256(shown).hexdigest()
-    node = secure_node(mosquitto, authority.anchor_der(), denied=["00" * 32, sum_])
+    node = secure_node(mosquitto, authority.anchors_der()[0], denied=["00" * 32, sum_])
     node.error("open: expected a broker's certificate that is not denied, got " + sum_[:16])
     assert not any(line.get("state") == "send" for line in node.lines)
 
@@ -136,7 +136,7 @@ def test_handshake_that_fails_leaves_its_reason(
 
 def test_missing_key_is_named(mosquitto: int, authority: Authority, secure_node: StartNode, tmp_path: Path) -> None:
     (tmp_path / "key.der").unlink()
-    node = secure_node(mosquitto, authority.anchor_der())
+    node = secure_node(mosquitto, authority.anchors_der()[0])
     node.error("expected the file key.der")
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from cryptography import x509
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device_manager import app, upkeep
+from device_manager import app, rolling_over, upkeep
 from device_manager.adapters.mosquitto import Mosquitto, find
-from device_manager.errors import UsageError
+from device_manager.errors import SetupError, UsageError
 from device_manager.fleet import local, open_fleet
+from device_manager.identities import Authority
 from device_manager.identities.certificates import fingerprint
 from device_manager.orders.spool import DONE, REFUSED
 from device_manager.scopes import VIEWER, Forbidden, Scope
@@ -96,6 +98,17 @@ def test_wrong_wifi_broker_or_denial_is_taken_back_by_the_node_itself(
     reports(fleet, "node-00")
 
 
+def test_intervals_are_changed_through_the_session(fleet: Fleet) -> None:
+    parts = {"timing": {"record_s": 2, "frame_s": 4}}
+    order = upkeep.open_orders(fleet.settings).change(
+        "node-00", "timing", parts, time.time(), scope=local(), within_s=WITHIN_S
+    )
+    assert settled(fleet, order).state == DONE
+    kept = read_json(fleet.nodes[0].directory / "node.json")
+    assert (kept["record_s"], kept["frame_s"]) == (2, 4)
+    reports(fleet, "node-00")
+
+
 def test_commands_are_answered_by_the_node_and_kept_in_the_audit_log(fleet: Fleet) -> None:
     orders = upkeep.open_orders(fleet.settings)
     sent = [
@@ -137,6 +150,39 @@ def test_power_cuts_during_renewal_leave_every_node_reachable(fleet: Fleet) -> N
     assert {settled(fleet, order, 120).state for order in made} <= {DONE, REFUSED}
     for node in fleet.nodes:
         reports(fleet, node.name)
+
+
+def test_roll_over_of_the_ca_with_power_cuts_leaves_every_node_reachable_under_the_new_root(fleet: Fleet) -> None:
+    """Two roots as two files, then one: nodes that lose their power in between, and the manager's two stops."""
+    rng, settings, old = random.Random(9), fleet.settings, Authority.open(fleet.settings.identities).anchors.root
+    fleet.stop_manager()
+    rolling_over.start(settings, time.time(), scope=local())
+    with pytest.raises(SetupError, match="expected every node to trust the new root, got node-00, node-01 not"):
+        rolling_over.finish(settings, time.time(), scope=local())
+    made = rolling_over.order_due(settings, time.time(), scope=local(), within_s=60)
+    assert rolling_over.order_due(settings, time.time(), scope=local()) == []  # they wait
+    fleet.start_manager()
+    for _ in range(4):
+        time.sleep(rng.uniform(0.3, 1.5))
+        index = rng.randrange(len(fleet.nodes))
+        fleet.kill_node(index)
+        fleet.nodes[index].start()
+    assert [settled(fleet, order, 120).state for order in made] == [DONE, DONE]
+    for node in fleet.nodes:
+        tls = read_json(node.directory / "node.json")["tls"]
+        assert len(tls["anchors"]) == 2 and all((node.directory / name).exists() for name in tls["anchors"])
+        reports(fleet, node.name)
+    fleet.stop_manager()
+    rolling_over.finish(settings, time.time(), scope=local())
+    last = rolling_over.order_due(settings, time.time(), scope=local(), within_s=60)
+    fleet.start_manager()
+    assert [settled(fleet, order, 120).state for order in last] == [DONE, DONE]
+    for node in fleet.nodes:
+        reports(fleet, node.name)
+        tls = read_json(node.directory / "node.json")["tls"]
+        (anchor,) = [x509.load_der_x509_certificate((node.directory / name).read_bytes()) for name in tls["anchors"]]
+        assert anchor == Authority.open(settings.identities).anchors.root != old
+    assert {row.state for row in rolling_over.standing(settings)} == {DONE}
 
 
 def test_stolen_broker_cannot_wipe_move_or_rekey_a_node(fleet: Fleet) -> None:
@@ -183,10 +229,14 @@ def admission(fleet: Fleet, node: str) -> str:
 
 
 def test_revoked_node_is_out_within_five_seconds_and_stays_out_after_a_restart(fleet: Fleet) -> None:
+    log = fleet.settings.broker_directory / "mosquitto.log"
+    connected = log.read_text().count("as node-01 ")
     began_s = time.monotonic()
     said = app.revoke(fleet.settings, "node-00", scope=local())
     assert time.monotonic() - began_s < 5
     assert "its connection was ended" in said
+    reports(fleet, "node-01")
+    assert log.read_text().count("as node-01 ") == connected > 0  # it did not notice
     assert admission(fleet, "node-00") == "rejected"
     taken = fleet.committed()["node-00"]
     fleet.kill_broker()
