@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from provisioning import images, label, partitions, self_test
 from provisioning.errors import BenchError
 from provisioning.journal import Journal
 from provisioning.virtual import image as stand_in
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("board", list(catalog.boards()))
@@ -75,3 +77,12 @@ def test_label_has_the_id_in_every_form_and_foreign_codes_are_refused() -> None:
     assert label.png(made)[:4] == b"\x89PNG" and label.pdf(made)[:4] == b"%PDF"
     assert label.sheet([made] * 30).count(b"/Type /Page\n") == 2
     assert label.scan(made.code) == "kempten-01" and label.scan("citynode:1:../x") is None
+
+
+def test_every_row_of_the_security_table_names_a_test_or_file_that_is_there() -> None:
+    text = (ROOT / "provisioning" / "README.md").read_text("utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if re.match(r"\| 5\.\d+ ", line)]
+    assert [row[0].split()[0] for row in rows] == [f"5.{number}" for number in range(1, 14)]
+    for row in rows:
+        named = re.findall(r"`([^`]+)`", row[2])
+        assert named and all((ROOT / path).is_file() for path in named), row
