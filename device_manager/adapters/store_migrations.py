@@ -5,8 +5,6 @@ An older database upgrades by itself when it is opened, in one transaction; a ne
 ones lie in tests/history.
 """
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from sqlalchemy import Connection
 
 MIGRATIONS = {
@@ -27,6 +25,9 @@ MIGRATIONS = {
 
 def migrate(connection: Connection, found: int, wanted: int) -> None:
     """Bring the tables from version `found` to `wanted`, within the caller's transaction."""
+    from alembic.migration import MigrationContext  # here, because every command would wait a quarter second for it
+    from alembic.operations import Operations
+
     operations = Operations(MigrationContext.configure(connection))
     for version in range(found, wanted):
         for statement in MIGRATIONS[version]:
