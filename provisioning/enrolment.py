@@ -33,6 +33,10 @@ class Enrolment(Protocol):
         """Return the file `orders.keys` of every node: who may sign orders to it."""
         ...
 
+    def release_keys(self) -> bytes:
+        """Return the file `releases.keys` of every node: who may sign releases for it."""
+        ...
+
     def heard(self, pending: Pending) -> bool:
         """True when a record of the node has been committed."""
         ...

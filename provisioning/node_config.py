@@ -29,6 +29,7 @@ def document(node: str, design: Design, network: Network, anchors: int, now_s: i
     tls = {"anchors": anchor_names(anchors), "certificate": "certificate.der", "key": "key.der"} if anchors else None
     content = {
         "node": node,
+        "board": design.board.name,
         "brokers": list(network.brokers),
         "tls": tls,
         "wifi": {"ssid": network.ssid, "password": network.password},

@@ -193,7 +193,9 @@ class _Run:
                 return {"certificate": None, "anchors": 0}
             key, certificate, anchors = issued
             files = identity_files(key, certificate, anchors)
-            console.install({**files, "orders.keys": self._workshop.enrolment.order_keys()})
+            enrolment = self._workshop.enrolment
+            trusted = {"orders.keys": enrolment.order_keys(), "releases.keys": enrolment.release_keys()}
+            console.install({**files, **trusted})
         return {"certificate": hashlib.sha256(certificate).hexdigest(), "anchors": len(anchors)}
 
     def _configure(self) -> dict[str, Any]:
@@ -253,10 +255,15 @@ class _Run:
 
 
 def _app_files(release: Path) -> dict[str, bytes]:
-    """Return the files of an app on the device: the package below lib/, and main.py, which the interpreter starts."""
+    """Return the files of an app on the device: the package below lib/, and boot.py and main.py, which run at a start.
+
+    boot.py forgets what it was made of, so that main.py finds the code of the slot.
+    """
     package = release / "firmware"
     found = sorted(path for path in package.rglob("*") if path.is_file())
     kept = [path for path in found if path.relative_to(package).parts[0] != "virtual"]
     files = {f"lib/{path.relative_to(release).as_posix()}": path.read_bytes() for path in kept}
     start = b"import gc\n\ngc.threshold(4096)\n\nfrom firmware.app import main\n\nmain()\n"
-    return {**files, "main.py": start}
+    boot = b"import sys\n\nfrom firmware import boot\n\nboot.run()\ndel boot\n"
+    boot += b"for name in list(sys.modules):\n    if name.startswith('firmware'):\n        del sys.modules[name]\n"
+    return {**files, "boot.py": boot, "main.py": start}

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from device_manager.errors import UsageError
 from device_manager.fleet import Fleet, open_fleet
 from device_manager.identities import Authority
-from device_manager.identities.order_keys import OrderKeys
+from device_manager.identities.order_keys import OrderKeys, ReleaseKeys
 from device_manager.overview import shadow_of
 from device_manager.registry import Scope
 from device_manager.registry.service import ACCEPTED, PENDING
@@ -60,6 +60,11 @@ class FleetEnrolment:
         """See `Enrolment.order_keys`."""
         with self._lock:
             return OrderKeys(self._settings.identities).public()
+
+    def release_keys(self) -> bytes:
+        """See `Enrolment.release_keys`."""
+        with self._lock:
+            return ReleaseKeys(self._settings.identities).public()
 
     def heard(self, pending: Pending) -> bool:
         """See `Enrolment.heard`."""

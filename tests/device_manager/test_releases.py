@@ -21,6 +21,7 @@ from device_manager.releases.shelf import ReleaseError, findings
 from device_manager.releases.tree import build
 from device_manager.scopes import VIEWER, Forbidden, Scope
 from device_manager.shadow import Shadow
+from firmware.update.fetch import Fetch
 from firmware.wire import releases
 from tests.fakes.releases import Wire, service
 
@@ -149,6 +150,10 @@ def test_courier_offers_until_the_node_reports_and_serves_pieces(tmp_path: Path,
     courier.serve("kempten-01", {"sha256": release.root("x64")["tree"], "offset": 0, "count": 2, "from": 0})
     tree = build(_compile("x64", tmp_path))
     assert b"".join(chunk["data"] for chunk in wire.chunks) == bundles.make(tree)
+    size = len(bundles.make(tree))
+    courier.serve("kempten-01", {"sha256": release.root("x64")["tree"], "offset": size, "count": 2, "from": 0})
+    last, done = wire.chunks.pop(), Fetch(size, 1 << 20)  # a node that was reset after the last piece
+    assert last["data"] == b"" and not done.take(last["offset"], last["total"], 0, 0) and done.done
     courier.serve("kempten-01", {"sha256": bytes(32), "offset": 0, "count": 2, "from": 0})
     assert len(wire.chunks) == 1
     courier.step(now_s + 10_000)
