@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from device_manager.database import ServerDatabase
 from device_manager.series.calibration import Calibration, Target
 from device_manager.series.decisions import document_of
 from device_manager.series.invalidation import Invalidation
@@ -25,8 +26,8 @@ NOW_S = HOUR_S + 10 * 86_400
 
 
 @pytest.fixture
-def derived(tmp_path: Path) -> Iterator[Derived]:
-    derived = Derived(tmp_path)
+def derived(tmp_path: Path, server_or_file: ServerDatabase | None) -> Iterator[Derived]:
+    derived = Derived(tmp_path, server=server_or_file)
     yield derived
     derived.close()
 
