@@ -29,6 +29,7 @@ FILE_NAME = "settings.toml"
 FIRST_PORT = 8883
 BROKERS = ("mosquitto", "iotcore")
 DEFAULT_DESIGN = "plaza"  # of a virtual node: it measures everything
+_TABLES = ("broker", "store", "web", "twin", "public")
 _Value = TypeVar("_Value", str, int)
 
 
@@ -40,6 +41,7 @@ class BrokerSettings:
     host: str = "127.0.0.1"
     port: int = FIRST_PORT
     server_name: str = "citynode-broker"
+    websocket_port: int = 0
 
     @property
     def connect_host(self) -> str:
@@ -76,6 +78,15 @@ class WebSettings(Listening):
     writable: bool = False
 
 
+class Public:
+    """What everybody may see: aggregates of `grain_minutes` and more (0: all), counts from `smallest_count` on."""
+
+    grain_minutes: int = 15
+    smallest_count: int = 5
+    requests_per_minute: int = 600
+
+
+GRAINS = (0, 15, 60, 1440)
 WEB = WebSettings(port=8080)
 TWIN = Listening(port=8081)
 OFF = Listening(port=0)
@@ -102,6 +113,7 @@ class Settings:
     web: WebSettings = WEB
     twin: Listening = TWIN
     store_url: str = ""
+    public: Public = field(default_factory=Public)
 
     @property
     def file(self) -> Path:
@@ -184,6 +196,7 @@ def save(settings: Settings) -> None:
         url=url,
         web=web,
         twin=settings.twin,
+        public=settings.public,
         address=address,
         tiles=tiles,
         tiles_credit=credit,
@@ -201,7 +214,7 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
     if version != VERSION or isinstance(version, bool):
         todo = "use the citynode release that wrote it, or a newer one"
         raise SetupError(expected=f"version = {VERSION} in {where}", got=f"version = {version!r}", todo=todo)
-    tables = {name: _table(document, name, where) for name in ("broker", "store", "web", "twin")}
+    tables = {name: _table(document, name, where) for name in _TABLES}
     broker, defaults = tables["broker"], BrokerSettings()
     settings = Settings(
         directory,
@@ -211,10 +224,12 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
             _take(broker, "broker.host", defaults.host, where),
             _take(broker, "broker.port", defaults.port, where),
             _take(broker, "broker.server_name", defaults.server_name, where),
+            _take(broker, "broker.websocket_port", defaults.websocket_port, where),
         ),
         _web(tables["web"], where),
         _listening(tables["twin"], "twin", TWIN, where),
         _take(tables["store"], "store.url", "", where),
+        _public(tables["public"], where),
     )
     for key in [*document, *(f"{name}.{key}" for name, table in tables.items() for key in table)]:
         raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
@@ -251,6 +266,20 @@ def _web(table: dict[str, object], where: Path) -> WebSettings:
     return WebSettings(at.host, at.port, **texts, writable=bool(writable))
 
 
+def _public(table: dict[str, object], where: Path) -> Public:
+    default = Public()
+    grain = _take(table, "public.grain_minutes", default.grain_minutes, where)
+    least = _take(table, "public.smallest_count", default.smallest_count, where)
+    requests = _take(table, "public.requests_per_minute", default.requests_per_minute, where)
+    if grain not in GRAINS:
+        _refuse(where, "public.grain_minutes", "0 (everything), 15, 60 or 1440", grain)
+    if least < 0:
+        _refuse(where, "public.smallest_count", "0 or more", least)
+    if requests < 1:
+        _refuse(where, "public.requests_per_minute", "1 or more", requests)
+    return Public(grain, least, requests)
+
+
 def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _Value:
     value = table.pop(key.rpartition(".")[2], default)
     if isinstance(value, type(default)) and not isinstance(value, bool):  # True is an int, but no port
@@ -265,6 +294,9 @@ def check(broker: BrokerSettings, where: Path) -> None:
         _refuse(where, "broker.kind", " or ".join(BROKERS), broker.kind)
     if not 1 <= broker.port <= 65535:
         _refuse(where, "broker.port", "1 to 65535", broker.port)
+    if not 0 <= broker.websocket_port <= 65535 or broker.websocket_port == broker.port:
+        expected = "0 (not served) to 65535, and not the port of nodes,"
+        _refuse(where, "broker.websocket_port", expected, broker.websocket_port)
     for key, text in (("broker.host", broker.host), ("broker.server_name", broker.server_name)):
         # Both end up in the broker's configuration, where a space or a line break would start something new.
         if not text or not all(c.isascii() and (c.isalnum() or c in ".-:") for c in text):

@@ -15,6 +15,8 @@ host = "{broker.host}"
 port = {broker.port}
 # Name in the broker's certificate, which every node checks. Nodes carry it: change it only with new nodes.
 server_name = "{broker.server_name}"
+# MQTT over WebSocket with TLS for consumers with a token (see `citynode twin token`), read only; 0: not served.
+websocket_port = {broker.websocket_port}
 
 [store]
 # Empty: SQLite, citynode.db in this directory. postgresql://USER@HOST/DATABASE: a server, for more than one machine.
@@ -36,4 +38,13 @@ writable = {writable}
 # The open interfaces: SensorThings API, exports, public page. Port 0: they are not served.
 host = "{twin.host}"
 port = {twin.port}
+
+[public]
+# What everybody may see without a token: aggregates of at least 15, 60 or 1440 minutes. 0: everything, which is for
+# fleets of virtual nodes only.
+grain_minutes = {public.grain_minutes}
+# Counts of people below this are not shown.
+smallest_count = {public.smallest_count}
+# Requests a minute from one address without a token.
+requests_per_minute = {public.requests_per_minute}
 """

@@ -173,7 +173,7 @@ class PahoBroker:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         if self._address.tls:
-            client.tls_set_context(_tls_context(self._address.tls))
+            client.tls_set_context(tls_context(self._address.tls))
         return client
 
     def _on_connect(
@@ -216,7 +216,8 @@ class PahoBroker:
         )
 
 
-def _tls_context(tls: BrokerTls) -> ssl.SSLContext:
+def tls_context(tls: BrokerTls) -> ssl.SSLContext:
+    """Return what a connection needs to show and to check."""
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
     context.server_name = tls.server_name
     try:

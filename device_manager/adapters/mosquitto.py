@@ -16,11 +16,21 @@ from pathlib import Path
 from device_manager.adapters import processes
 from device_manager.adapters.broker_check import Finding, check, handshake, take_over
 from device_manager.adapters.broker_process import BrokerProcess
-from device_manager.adapters.mosquitto_config import access, acl_plugin, configuration, version
+from device_manager.adapters.mosquitto_config import (
+    access,
+    acl_plugin,
+    configuration,
+    has_websockets,
+    passwords,
+    version,
+)
+from device_manager.adapters.store_accounts import SqlAccounts
+from device_manager.adapters.store_operations import Operations
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities import Authority
 from device_manager.identities.files import write_private
 from device_manager.settings import Settings
+from device_manager.twin.accounts import Account
 
 USER = "mosquitto"
 _LOG_BYTES = 1 << 20  # looked at in one go
@@ -107,8 +117,10 @@ class Mosquitto(BrokerProcess):
 
     def refresh(self) -> None:
         """Hand the present certificates, access rules and list of revoked ones to the running broker."""
-        self._write_files()
-        processes.hang_up(self._pid_file, self.configuration_name)
+        self._program = self._program or find()
+        if self._program is not None:
+            self._write_files()
+            processes.hang_up(self._pid_file, self.configuration_name)
 
     def complaints(self) -> list[str]:
         """Return what the log says since the last call that somebody must know: messages dropped, files unwritten."""
@@ -126,19 +138,37 @@ class Mosquitto(BrokerProcess):
         found = version(self._program)
         # Only root may name a user: what the launcher made of it, or root where mosquitto has no user of its own.
         user = (_user() or "root") if os.geteuid() == 0 else ""
+        accounts = self._accounts()
+        self._check_websockets(self._program)
         text = configuration(self.settings.broker, found, acl_plugin(self._program), user)
         files = {
             "ca.crt": authority.anchors.trusted_pem(),
             "ca.crl": authority.revocation_file.read_bytes(),
             "broker.crt": certificate.read_bytes(),
             "broker.key": key.read_bytes(),
-            "access": access(authority.accounts()).encode(),
+            "access": access(authority.accounts(), accounts).encode(),
+            "passwords": passwords(accounts).encode(),
             self.configuration_name: text.encode(),
         }
         for name, data in files.items():
             self._put(self.directory / name, data)
         self.log.touch(mode=0o600)
         _give_to_broker(self.directory)
+
+    def _accounts(self) -> list[Account]:
+        """Return the accounts of consumers; none before the manager's first start."""
+        if not self.settings.broker.websocket_port or not self.settings.database.exists():
+            return []
+        operations = Operations(self.settings.database)
+        try:
+            return SqlAccounts(operations).all()
+        finally:
+            operations.close()
+
+    def _check_websockets(self, program: Path) -> None:
+        if self.settings.broker.websocket_port and not has_websockets(program):
+            todo = "install one that has them (Debian's has), or set broker.websocket_port = 0"
+            raise SetupError(expected="a mosquitto with WebSockets", got=f"{program} without", todo=todo)
 
     def _put(self, path: Path, data: bytes) -> None:
         """Write a file that the broker alone may read."""

@@ -6,13 +6,14 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from device_manager.errors import SetupError
-from device_manager.identities.authority import MANAGER, TWIN
+from device_manager.identities.authority import MANAGER, MIRROR, TWIN
 from device_manager.settings import BrokerSettings
+from device_manager.twin.accounts import Account
 
 # The longest message that reaches the manager, which rejects and counts it; the contract's own limit is 4096 bytes. A
 # client that announces more is cut off by the broker.
@@ -57,7 +58,20 @@ tls_version tlsv1.2
 require_certificate true
 use_identity_as_username true
 use_username_as_clientid true
+{listener}{websocket}"""
+
+# For consumers with a token. The client id is the account's name here too: a free choice could be the manager's, and
+# whoever connects with an id throws out who had it.
+_WEBSOCKET = """
+listener {broker.websocket_port} {broker.host}
+protocol websockets
+max_connections 1000
+certfile broker.crt
+keyfile broker.key
+tls_version tlsv1.2
+use_username_as_clientid true
 {listener}"""
+_NO_WEBSOCKETS = b"Websockets support not available"
 
 _ACCESS = f"""\
 # Written by citynode. %u is the CN of the client's certificate.
@@ -66,6 +80,12 @@ topic readwrite citynode/#
 
 user {TWIN}
 topic read citynode/1/+/up/#
+topic read v1.1/#
+topic read twin/#
+
+user {MIRROR}
+topic write v1.1/#
+topic write twin/#
 
 pattern write citynode/1/%u/up/#
 pattern read citynode/1/%u/down/#
@@ -74,11 +94,6 @@ _ACCOUNT = {
     "twin": "\nuser {name}\ntopic read citynode/1/+/up/#\n",
     "ingest": "\nuser {name}\ntopic read citynode/1/+/up/#\ntopic write citynode/1/+/down/watermark\n",
 }
-
-
-def access(accounts: Mapping[str, str]) -> str:
-    """Return the access rules; `accounts` is {name: role}, see `identities.authority`."""
-    return _ACCESS + "".join(_ACCOUNT[role].format(name=name) for name, role in sorted(accounts.items()))
 
 
 class Version(NamedTuple):
@@ -119,6 +134,9 @@ def configuration(broker: BrokerSettings, of: Version, plugin: Path | None, user
     new = of[:2] >= _NEW
     rules = f"global_plugin {plugin}\nplugin_opt_acl_file access\n" if new and plugin else "acl_file access\n"
     anonymous = "listener_allow_anonymous false\n" if new else "allow_anonymous false\n"
+    websocket = _WEBSOCKET.format(broker=broker, listener=anonymous) if broker.websocket_port else ""
+    if websocket:
+        rules += "password_file passwords\n"
     return _CONFIGURATION.format(
         dialect="2.1" if new else "2.0",
         access=rules,
@@ -127,4 +145,36 @@ def configuration(broker: BrokerSettings, of: Version, plugin: Path | None, user
         max_connections=MAX_CONNECTIONS,
         user=f"user {user}\n" if user else "",
         listener=anonymous,
+        websocket=websocket,
     )
+
+
+def has_websockets(program: Path) -> bool:
+    """True when a mosquitto was built with WebSockets; one without carries the words with which it refuses them."""
+    return _NO_WEBSOCKETS not in program.read_bytes()
+
+
+def access(identities: Mapping[str, str], consumers: Iterable[Account] = ()) -> str:
+    """Return the access rules; `identities` is {name: role}, see `identities.authority`.
+
+    A consumer with a token reads the mirror (one with sites: their plain JSON) and writes nothing; the denial is for
+    the patterns, which are for nodes and would fit every name.
+    """
+    certified = "".join(_ACCOUNT[role].format(name=name) for name, role in sorted(identities.items()))
+    return _ACCESS + certified + "".join(_rules(account) for account in consumers if account.revoked_s is None)
+
+
+def _rules(account: Account) -> str:
+    topics = [f"twin/1/{site}/#" for site in sorted(account.sites)] or ["v1.1/#", "twin/#"]
+    lines = [f"user {mqtt_user(account)}", "topic deny citynode/#", *(f"topic read {topic}" for topic in topics)]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def mqtt_user(account: Account) -> str:
+    """Return an account's MQTT user name; with a dot, which no node id has."""
+    return f"twin.{account.name}"
+
+
+def passwords(accounts: Iterable[Account]) -> str:
+    """Return the broker's password file."""
+    return "".join(f"{mqtt_user(a)}:{a.mqtt}\n" for a in accounts if a.revoked_s is None)

@@ -37,6 +37,7 @@ COMMANDS = {
     "plan": "Show what applying such files would change.",
     "apply": "Make sites, nodes and groups what such files say.",
     "data": "Readings: on the screen and as files.",
+    "twin": "Consumers: tokens, exports, pushes, check.",
     "calibration": "Calibrations: how readings are corrected.",
     "store": "Store: the database and what is derived.",
     "hardware": "Hardware: boards, sensors, node designs, wiring, parts and power.",

@@ -4,6 +4,7 @@
     broker.crt, broker.key     server certificate; `citynode-broker`, `localhost`, 127.0.0.1 and the configured names
     manager.crt, manager.key   client `citynode.manager`: may read and write every topic of the fleet
     twin.crt, twin.key         client `citynode.twin`: may read what nodes send, for consumers of telemetry
+    mirror.crt, mirror.key     client `citynode.mirror`: writes the live mirror for them
     issued.jsonl               one line for each certificate given out: serial, name, purpose, validity
     accounts/                  certificate and key of each further reader ("twin") and ingest worker ("ingest")
     revoked.jsonl, ca.crl      see `revocation`
@@ -31,6 +32,7 @@ MANAGER = "citynode.manager"
 TWIN = "citynode.twin"
 INGEST = "citynode.ingest"
 ACCOUNTS = {"twin": TWIN, "ingest": INGEST}  # role of an account -> how its names begin
+MIRROR = "citynode.mirror"
 HOST_DAYS = 397
 NODE_DAYS = 397
 PROBE_S = 3600
@@ -105,7 +107,7 @@ class Authority:
             self._record(self._issuer.certificate, "issuer")
 
     def renew(self, broker_names: tuple[str, ...], now_s: float) -> list[str]:
-        """Give broker, manager, twin and accounts a new key and certificate where needed; return whose were renewed.
+        """Give broker, manager, twin, mirror and accounts new keys where needed; return whose were renewed.
 
         Needed is one that is missing, has less than a third of its life left or another issuer, or is the broker's and
         lacks a name. The list of revoked certificates is written anew in any case. The issuer is renewed too as long
@@ -118,7 +120,7 @@ class Authority:
         if self._is_due("broker", shown, now_s) or self._broker_lacks(names):
             self._keep("broker", certificates.server(shown, names, start_s, end_s), "server")
             renewed.append("broker")
-        clients = [("manager", MANAGER, "client"), ("twin", TWIN, "client")]
+        clients = [("manager", MANAGER, "client"), ("twin", TWIN, "client"), ("mirror", MIRROR, "client")]
         clients += [(f"accounts/{name}", name, role) for name, role in self.accounts().items()]
         for file, name, purpose in clients:
             if self._is_due(file, self._issuer, now_s):

@@ -25,10 +25,12 @@ from device_manager.twin.evaluation.answering import Answering, Place
 from device_manager.twin.evaluation.budget import Budget
 from device_manager.twin.live import Live
 from device_manager.twin.ports import Identities, Measured, Register, Terms
+from device_manager.twin.public import FULL, Seen, View, seen
 from device_manager.twin.query import options
 from device_manager.twin.query.path import read_path
 from device_manager.twin.query.syntax import QueryError
 from device_manager.twin.reading import Reader
+from device_manager.twin.sources import Newests, Observed
 from device_manager.twin.writing.answer import Answer, error, listing, one
 
 log = logging.getLogger("citynode.twin")
@@ -58,6 +60,7 @@ class Twin:
         self.live = Live(parts.source, parts.series, self.reader)
         self._known: object = None
         self._catalogue: Catalogue | None = None
+        self._seen: tuple[Catalogue, View, Catalogue, Seen] | None = None
 
     def refresh(self, now_s: float) -> Catalogue:
         """Take in what changed in the register and what was measured; returns the catalogue as it is now."""
@@ -69,21 +72,38 @@ class Twin:
         return made
 
     def answer(
-        self, path: str, pairs: Sequence[tuple[str, str]], base: str, now_s: float, budget: Budget | None = None
+        self,
+        path: str,
+        pairs: Sequence[tuple[str, str]],
+        base: str,
+        now_s: float,
+        budget: Budget | None = None,
+        view: View = FULL,
     ) -> Answer:
-        """Return the answer to GET `base`/`path`?`pairs`."""
+        """Return the answer to GET `base`/`path`?`pairs` for somebody who may see `view`."""
         try:
-            return self._answered(path, pairs, base, now_s, budget or Budget())
+            return self._answered(path, pairs, base, now_s, budget or Budget(), view)
         except QueryError as wrong:
             return error(wrong)
 
-    def _answered(self, path: str, pairs: Sequence[tuple[str, str]], base: str, now_s: float, budget: Budget) -> Answer:
+    def sight(self, view: View, now_s: float) -> tuple[Catalogue, Observed, Newests]:
+        """Return catalogue and observations as somebody who may see `view` sees them, up to date."""
+        whole = self.refresh(now_s)
+        if view.everything:
+            return whole, self.reader, self.live
+        if self._seen is None or self._seen[0] is not whole or self._seen[1] != view:
+            self._seen = whole, view, seen(whole, view), Seen(whole, view, self.reader, self.live)
+        return self._seen[2], self._seen[3], self._seen[3]
+
+    def _answered(
+        self, path: str, pairs: Sequence[tuple[str, str]], base: str, now_s: float, budget: Budget, view: View
+    ) -> Answer:
         target = read_path(path)
         if not target.steps:
             return Answer(200, "application/json", orjson.dumps(root(base)))
         kind = target.steps[-1].kind
         query = options.read(kind, pairs)
-        answering = Answering(self.refresh(now_s), self.reader, self.live, base, now_s, budget)
+        answering = Answering(*self.sight(view, now_s), base, now_s, budget)
         here: Place = answering.place(target)
         if here.id is not None:
             return one(answering.one(here, query), target.field)

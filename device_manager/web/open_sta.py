@@ -11,22 +11,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from device_manager.errors import StoreError
+from device_manager.twin.public import View
 from device_manager.twin.service import Twin
+from device_manager.web.open_access import view_of
 
 log = logging.getLogger("citynode.twin")
 VERSION = "v1.1"
 LONGEST_QUERY = 16_000
 
 
-def routes(twin: Twin) -> list[Route]:
+def routes(twin: Twin, lock: threading.Lock) -> list[Route]:
     """Return the routes; requests are answered one after the other, off the event loop."""
-    lock = threading.Lock()
 
-    def answered(path: str, query: str, base: str) -> Response:
+    def answered(path: str, query: str, base: str, view: View) -> Response:
         pairs = parse_qsl(query, keep_blank_values=True)
         try:
             with lock:
-                answer = twin.answer(path, pairs, base, time.time())
+                answer = twin.answer(path, pairs, base, time.time(), view=view)
         except StoreError as error:
             log.warning("could not answer %s: %s", path, error)
             return refused(503, "the store cannot be read at the moment; try again")
@@ -40,7 +41,7 @@ def routes(twin: Twin) -> list[Route]:
         if len(query) > LONGEST_QUERY:
             return refused(414, f"expected a query of at most {LONGEST_QUERY} characters, got {len(query)}")
         base = str(request.base_url) + VERSION
-        return await run_in_threadpool(answered, request.path_params.get("path", ""), query, base)
+        return await run_in_threadpool(answered, request.path_params.get("path", ""), query, base, view_of(request))
 
     async def other(request: Request) -> Response:
         return refused(405, f"this service is read only: expected GET, got {request.method}", {"Allow": "GET, HEAD"})

@@ -70,7 +70,7 @@ def test_dialect_of_2_1_without_its_plugin_still_has_rules() -> None:
 
 def test_access_rules_are_never_empty() -> None:
     rules = [line for line in access({}).splitlines() if line.startswith(("topic", "pattern"))]
-    assert len(rules) == 4
+    assert len(rules) == 8
 
 
 @pytest.mark.parametrize(

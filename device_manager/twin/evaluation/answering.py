@@ -7,14 +7,13 @@ from device_manager.twin.catalogue import Catalogue, Stream
 from device_manager.twin.evaluation import columns, entities
 from device_manager.twin.evaluation.budget import Budget
 from device_manager.twin.evaluation.observing import Asked, Found, page
-from device_manager.twin.live import Live
 from device_manager.twin.model import BY_NAME, DATASTREAM, OBSERVATION, THING, Kind
 from device_manager.twin.observations import Rows
 from device_manager.twin.query.options import Expand, Query
 from device_manager.twin.query.path import Step, Target
 from device_manager.twin.query.syntax import NotFound, QueryError
 from device_manager.twin.query.unparse import next_link
-from device_manager.twin.reading import Reader
+from device_manager.twin.sources import Newests, Observed
 from device_manager.twin.writing import entities as write
 
 Entity = dict[str, Any]
@@ -45,7 +44,7 @@ class Answering:
     """Answers one request."""
 
     def __init__(
-        self, catalogue: Catalogue, reader: Reader, live: Live, base: str, now_s: float, budget: Budget
+        self, catalogue: Catalogue, reader: Observed, live: Newests, base: str, now_s: float, budget: Budget
     ) -> None:
         self._catalogue = catalogue
         self._reader = reader

@@ -23,7 +23,7 @@ from device_manager.twin.evaluation.budget import SITE_COST, Budget
 from device_manager.twin.observations import Rows, by_time, joined, none
 from device_manager.twin.query.options import Query, order_path
 from device_manager.twin.query.syntax import QueryError
-from device_manager.twin.reading import Reader
+from device_manager.twin.sources import Observed
 
 Ints = npt.NDArray[np.int64]
 FIRST_STRETCH_S = 3600
@@ -53,7 +53,7 @@ class Found(NamedTuple):
     cursor: str
 
 
-def page(asked: Asked, reader: Reader, budget: Budget) -> Found:
+def page(asked: Asked, reader: Observed, budget: Budget) -> Found:
     """Return the page that a query asks for."""
     query = _with_order(asked)
     within = bounds.find(query.filter, asked.now_s)
@@ -122,7 +122,7 @@ def read_cursor(text: str, parts: int) -> list[int]:
     return [int(word) for word in found]
 
 
-def _feed(asked: Asked, within: Bounds, reader: Reader, budget: Budget) -> Iterator[Rows]:
+def _feed(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> Iterator[Rows]:
     """Yield matching rows by number, stretch by stretch."""
     query, descending = asked.query, asked.query.orders[0].descending
     low, high = within.low, min(within.high, reader.last_number())
@@ -139,7 +139,7 @@ def _feed(asked: Asked, within: Bounds, reader: Reader, budget: Budget) -> Itera
         size = min(size * 2, MOST_NUMBERS)
 
 
-def _walk(asked: Asked, within: Bounds, reader: Reader, budget: Budget) -> Iterator[Rows]:
+def _walk(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> Iterator[Rows]:
     """Yield matching rows by time, stretch by stretch."""
     query, descending = asked.query, asked.query.orders[0].descending
     key = tuple(read_cursor(query.cursor, 3)) if query.cursor else None
@@ -182,7 +182,7 @@ def _stretches(
     within: Bounds,
     span: tuple[int, int],
     need: int,
-    reader: Reader,
+    reader: Observed,
     budget: Budget,
     *,
     descending: bool = False,
@@ -209,7 +209,7 @@ def _wider(width: int, brought: int, need: int) -> int:
     return int(width * min(max(1.1 * wanted / max(brought, 1), 0.25), 16.0)) + 1
 
 
-def _sorted(asked: Asked, within: Bounds, reader: Reader, budget: Budget) -> Found:
+def _sorted(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> Found:
     """Read everything within the bounds, and sort it."""
     query = asked.query
     numbered = within.low > 1 or within.high < bounds.LAST
