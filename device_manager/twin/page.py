@@ -23,7 +23,7 @@ _METRES_PER_DEGREE = 111_320.0
 
 
 class Value(NamedTuple):
-    """A quantity at a site: newest value (None: missing, too old or kept back), its time, and lines of a curve."""
+    """A quantity at a site: newest value (None: missing, too old or kept back), its time, and lines of a curve with its ends."""
 
     quantity: str
     unit: str
@@ -33,6 +33,7 @@ class Value(NamedTuple):
     lines: tuple[str, ...]
     low: float | None
     high: float | None
+    curve_minutes: int
 
 
 class Spot(NamedTuple):
@@ -114,7 +115,7 @@ def _value(
     lines, low, high = _curve(catalogue, observed, catalogue.streams[curve], now_s)
     unit = str(catalogue.entities["Datastream"][stream_id]["unitOfMeasurement"]["symbol"])
     present = None if old or math.isnan(value) else value
-    return Value(quantity, unit, present, end_s, MINUTES[finest], lines, low, high)
+    return Value(quantity, unit, present, end_s, MINUTES[finest], lines, low, high, MINUTES[coarse])
 
 
 def _curve(

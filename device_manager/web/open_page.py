@@ -37,8 +37,8 @@ _HEADERS = {
 }
 
 
-def routes(twin: Twin, lock: threading.Lock) -> list[Route]:
-    """Return the routes; what they give is made once a minute, whoever asks."""
+def routes(twin: Twin, lock: threading.Lock, now: Callable[[], float]) -> list[Route]:
+    """Return the routes; what they give is made once a minute, whoever asks. `now` is Unix time."""
     template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
         (_HERE / "public_page.html").read_text("utf-8")
     )
@@ -53,7 +53,7 @@ def routes(twin: Twin, lock: threading.Lock) -> list[Route]:
             return made[1]
 
     def written(tongue: str, grain: Grain) -> bytes:
-        now_s = int(time.time())
+        now_s = int(now())
         shown = page.shown(*twin.sight(View(grain), now_s), grain, now_s)
         return template.render(**_said(shown, tongue, grain)).encode()
 
@@ -71,7 +71,7 @@ def routes(twin: Twin, lock: threading.Lock) -> list[Route]:
         make = {"csv": _csv, "parquet": _parquet}.get(form)
         if make is None:
             return Response("expected download.csv or download.parquet", 404)
-        body = await run_in_threadpool(once_a_minute, form, grain, lambda: make(twin, grain))
+        body = await run_in_threadpool(once_a_minute, form, grain, lambda: make(twin, grain, int(now())))
         headers = {**_HEADERS, "Link": f'<{Terms().licence_url}>; rel="license"'}
         headers["Content-Disposition"] = f'attachment; filename="citynode.{form}"'
         kind = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[form]
@@ -98,20 +98,19 @@ def _said(shown: page.Shown, tongue: str, grain: Grain) -> dict[str, object]:
     }
 
 
-def _wanted(twin: Twin, grain: Grain) -> tuple[Catalogue, Observed, files.Wanted]:
-    now_s = int(time.time())
+def _wanted(twin: Twin, grain: Grain, now_s: int) -> tuple[Catalogue, Observed, files.Wanted]:
     catalogue, observed, _ = twin.sight(View(grain), now_s)
     finest = next(name for name, minutes in MINUTES.items() if minutes >= grain.minutes)
     streams = [s for s in catalogue.streams.values() if s.aggregate == finest]
     return catalogue, observed, files.Wanted(streams, now_s - DOWNLOAD_S, now_s)
 
 
-def _csv(twin: Twin, grain: Grain) -> bytes:
-    return "".join(files.csv_text(*_wanted(twin, grain))).encode()
+def _csv(twin: Twin, grain: Grain, now_s: int) -> bytes:
+    return "".join(files.csv_text(*_wanted(twin, grain, now_s))).encode()
 
 
-def _parquet(twin: Twin, grain: Grain) -> bytes:
-    catalogue, observed, wanted = _wanted(twin, grain)
+def _parquet(twin: Twin, grain: Grain, now_s: int) -> bytes:
+    catalogue, observed, wanted = _wanted(twin, grain, now_s)
     rows = joined([part for _, part in files.days(catalogue, observed, wanted)])
     out = io.BytesIO()
     pq.write_table(table(catalogue, rows, Terms()._asdict()), out, compression="zstd")
