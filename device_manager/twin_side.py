@@ -15,8 +15,8 @@ from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.adapters.store_twin import SqlTwinIds
 from device_manager.archiving.policy import load as load_policy
-from device_manager.database import Database
 from device_manager.audit import Audit
+from device_manager.database import Database
 from device_manager.settings import Settings
 from device_manager.twin.accounting import Accounting
 from device_manager.twin.admitting import Door

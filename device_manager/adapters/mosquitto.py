@@ -25,7 +25,7 @@ from device_manager.adapters.mosquitto_config import (
     version,
 )
 from device_manager.adapters.store_accounts import SqlAccounts
-from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_operations import Operations, is_there
 from device_manager.errors import BrokerError, SetupError
 from device_manager.identities import Authority
 from device_manager.identities.files import write_private
@@ -157,7 +157,7 @@ class Mosquitto(BrokerProcess):
 
     def _accounts(self) -> list[Account]:
         """Return the accounts of consumers; none before the manager's first start."""
-        if not self.settings.broker.websocket_port or not self.settings.database.exists():
+        if not self.settings.broker.websocket_port or not is_there(self.settings.database):
             return []
         operations = Operations(self.settings.database)
         try:

@@ -10,11 +10,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from device_manager import app
+from device_manager import settings as settings_file
 from device_manager.adapters.broker_process import any_port
 from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.virtual_node import VirtualNodes, find_micropython
@@ -24,7 +25,7 @@ from device_manager.errors import UsageError
 from device_manager.fleet import Fleet, local, open_fleet
 from device_manager.overview import summarise
 from device_manager.series import LastValue
-from device_manager.settings import Listening, Timing, WebSettings
+from device_manager.settings import Listening, Public, Timing, WebSettings
 
 MOST_NODES = 200
 HEIGHT_M = 3.5
@@ -106,6 +107,8 @@ def running(plan: Plan, progress: Progress) -> Iterator[Demo]:
         settings = app.initialise(
             directory, name="citynode demo", host=HOST, port=any_port(HOST), broker=plan.broker, twin=twin, web=web
         )
+        settings = replace(settings, public=Public(grain_minutes=0))  # nobody real is counted
+        settings_file.save(settings)
         progress(f"data directory {directory}")
         with Manager(settings) as manager, open_fleet(settings) as fleet:
             progress(f"manager runs, broker {settings.broker.kind} on {HOST} port {settings.broker.port}")

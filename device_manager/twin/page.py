@@ -23,7 +23,7 @@ _METRES_PER_DEGREE = 111_320.0
 
 
 class Value(NamedTuple):
-    """A quantity at a site: newest value (None: missing, too old or kept back), its time, and lines of a curve with its ends."""
+    """A quantity at a site: newest value (None: missing, too old or kept back), its time, a curve with its ends."""
 
     quantity: str
     unit: str

@@ -170,8 +170,7 @@ def test_token_reads_over_websocket_writes_nothing_and_is_thrown_out_when_revoke
 
 @needs_websockets
 def test_token_of_a_site_reads_nothing_of_another(house: House) -> None:
-    house.derived.bench.write("INSERT INTO site VALUES (5, 'hofgarten', 'Hofgarten', 47.73, 10.32, 3, '', "
-                              "'Europe/Berlin')")  # fmt: skip
+    house.derived.add_site(5, "hofgarten")
     with accounting(house.settings) as accounts:
         other = accounts.give("park", ["hofgarten"], lambda n: bytes(range(1, n + 1)), 1, scope=ANNA)
         own = accounts.give("plaza", ["rathausplatz"], lambda n: bytes(range(2, n + 2)), 1, scope=ANNA)

@@ -32,8 +32,7 @@ SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "hei
 @pytest.fixture(scope="module")
 def derived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Derived]:
     derived = city(tmp_path_factory.mktemp("page"), frames=150)
-    derived.bench.write("INSERT INTO site VALUES (5, 'hofgarten', 'Hofgarten', 47.73, 10.32, 3, 'Mitte', "
-                        "'Europe/Berlin')")  # fmt: skip
+    derived.add_site(5, "hofgarten")
     yield derived
     derived.close()
 

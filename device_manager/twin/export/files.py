@@ -18,7 +18,7 @@ from device_manager.twin.catalogue import Catalogue, Stream
 from device_manager.twin.export.table import table
 from device_manager.twin.observations import Rows, by_time
 from device_manager.twin.sources import Observed
-from device_manager.twin.times import many_iso
+from device_manager.twin.times import iso
 
 DAY_S = 86_400
 _DROPPED = ("geometry",)
@@ -63,7 +63,10 @@ def csv_text(catalogue: Catalogue, observed: Observed, wanted: Wanted) -> Iterat
     header = False
     for _, rows in days(catalogue, observed, wanted):
         columns = table(catalogue, rows, {}).drop_columns(list(_DROPPED)).to_pydict()
-        columns["start"], columns["end"] = many_iso(rows.start_s), many_iso(rows.end_s)
+        columns["start"], columns["end"] = (
+            [iso(t) for t in rows.start_s.tolist()],
+            [iso(t) for t in rows.end_s.tolist()],
+        )
         out = StringIO()
         writer = csv.writer(out)
         if not header:
