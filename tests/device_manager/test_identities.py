@@ -194,25 +194,17 @@ def test_node_id_that_is_none_gets_no_certificate(authority: Authority, name: st
 def test_every_certificate_is_recorded_once_with_its_own_serial(authority: Authority) -> None:
     serials = {authority.issue_node(f"kempten-{i:02}", NOW_S).certificate.serial_number for i in range(3)}
     issued = Authority.open(authority.root_file.parent).issued()
-    assert [line["purpose"] for line in issued] == [
-        "root",
-        "issuer",
-        "server",
-        "client",
-        "client",
-        "node",
-        "node",
-        "node",
-    ]
-    assert len({line["serial"] for line in issued}) == 8
-    assert {int(str(line["serial"]), 16) for line in issued[5:]} == serials
+    assert [line["purpose"] for line in issued] == ["root", "issuer", "server", *["client"] * 3, *["node"] * 3]
+    assert len({line["serial"] for line in issued}) == 9
+    assert {int(str(line["serial"]), 16) for line in issued[6:]} == serials
 
 
 def test_private_files_are_readable_by_their_owner_only(authority: Authority) -> None:
     directory = authority.root_file.parent
     assert directory.stat().st_mode & 0o777 == 0o700
     keys = sorted(directory.glob("*.key"))
-    assert [path.name for path in keys] == ["broker.key", "ca.key", "issuer.key", "manager.key", "twin.key"]
+    names = ["broker.key", "ca.key", "issuer.key", "manager.key", "mirror.key", "twin.key"]
+    assert [path.name for path in keys] == names
     assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
 
 
@@ -247,7 +239,7 @@ def test_host_certificates_are_renewed_after_two_thirds_of_their_life(authority:
     names = ("citynode-broker", "broker.example")
     assert authority.renew(names, NOW_S + 260 * 86_400) == []
     before = load(authority.files("manager")[0])
-    assert authority.renew(names, NOW_S + 270 * 86_400) == ["broker", "manager", "twin"]
+    assert authority.renew(names, NOW_S + 270 * 86_400) == ["broker", "manager", "twin", "mirror"]
     assert load(authority.files("manager")[0]).not_valid_after_utc > before.not_valid_after_utc
     assert authority.renew(names, NOW_S + 270 * 86_400) == []
 

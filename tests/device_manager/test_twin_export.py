@@ -26,7 +26,7 @@ EVER = (START_S - 86_400, NOW_S + 86_400)
 
 @pytest.fixture(scope="module")
 def derived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Derived]:
-    derived = city(tmp_path_factory.mktemp("export"), frames=150)
+    derived = city(tmp_path_factory.mktemp("export"), frames=20)
     yield derived
     derived.close()
 

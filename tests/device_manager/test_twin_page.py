@@ -42,7 +42,9 @@ def address(derived: Derived) -> Iterator[str]:
     """The open interfaces, served by uvicorn on a free port."""
     with open_twin(derived.bench.path) as twin:
         door = Door(list, Grain(), dict)
-        server = uvicorn.Server(uvicorn.Config(application(twin, door, lambda: NOW_S), port=0, log_level="warning"))
+        server = uvicorn.Server(
+            uvicorn.Config(application(twin, door=door, now=lambda: NOW_S), port=0, log_level="warning")
+        )
         thread = threading.Thread(target=server.run)
         thread.start()
         limit_s = time.monotonic() + 60

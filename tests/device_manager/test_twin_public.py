@@ -97,7 +97,7 @@ QUERIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(PATHS), options=QUERIES)
 def test_no_query_without_an_account_brings_out_fine_grain_or_small_counts(
     twin: Twin, path: str, options: dict[str, str]
@@ -185,7 +185,7 @@ def accounting(derived: Derived) -> Iterator[Accounting]:
 
 
 def client(twin: Twin, accounting: Accounting, per_minute: int = 600) -> TestClient:
-    return TestClient(application(twin, Door(accounting.all, Grain(), lambda: {"rathausplatz": SITE}, per_minute)))
+    return TestClient(application(twin, door=Door(accounting.all, Grain(), lambda: {"rathausplatz": SITE}, per_minute)))
 
 
 def raw_seen(http: TestClient, secret: str | None, scheme: str = "Bearer") -> tuple[int, bool]:

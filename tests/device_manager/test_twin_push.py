@@ -39,7 +39,7 @@ class FakeCursors:
 
 @pytest.fixture(scope="module")
 def derived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Derived]:
-    derived = city(tmp_path_factory.mktemp("push"), frames=9)
+    derived = city(tmp_path_factory.mktemp("push"), frames=4)
     yield derived
     derived.close()
 
@@ -78,7 +78,7 @@ def test_everything_is_pushed_once_and_a_second_push_sends_nothing(twin: Twin) -
     assert len(server.entities["Things"]) == 1
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["500", "lost", "timeout", "partial", ""]), max_size=12))
 def test_push_neither_skips_nor_repeats_whatever_fails(twin: Twin, faults: list[str]) -> None:
     server, cursors = FakeFrost(), FakeCursors()
