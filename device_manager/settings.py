@@ -78,6 +78,7 @@ class WebSettings(Listening):
     writable: bool = False
 
 
+@dataclass(frozen=True)
 class Public:
     """What everybody may see: aggregates of `grain_minutes` and more (0: all), counts from `smallest_count` on."""
 
