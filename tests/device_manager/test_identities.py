@@ -122,7 +122,7 @@ def test_roll_over_shows_the_old_root_until_it_ends_and_lists_revoked_ones_of_bo
     with pytest.raises(SetupError, match="expected no roll-over under way, got one"):
         anchors.begin_roll(directory, NOW_S)
     rolling = Authority.open(directory)
-    assert rolling.renew(("citynode-broker", "broker.example"), NOW_S) == ["manager", "twin"]
+    assert rolling.renew(("citynode-broker", "broker.example"), NOW_S) == ["manager", "twin", "mirror"]
     load(rolling.files("manager")[0]).verify_directly_issued_by(issuer_of(rolling))
     load(rolling.files("broker")[0]).verify_directly_issued_by(before.issuer.certificate)
     assert load(rolling.root_file) == before.root

@@ -264,5 +264,5 @@ def test_websocket_listener_stands_only_where_it_is_asked_for() -> None:
 
 def test_access_rules_of_an_account_deny_what_patterns_would_give() -> None:
     _, account = issue("map", frozenset(), 1, lambda n: bytes(n))
-    assert "user twin.map\ntopic deny citynode/#\ntopic read v1.1/#\ntopic read twin/#\n" in access([account])
-    assert "twin.map" not in access([account._replace(revoked_s=2)])
+    assert "user twin.map\ntopic deny citynode/#\ntopic read v1.1/#\ntopic read twin/#\n" in access({}, [account])
+    assert "twin.map" not in access({}, [account._replace(revoked_s=2)])
