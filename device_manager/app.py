@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from device_manager import children
 from device_manager import settings as settings_file
 from device_manager.adapters import broker_check, mosquitto
 from device_manager.adapters.broker_check import Finding
-from device_manager.adapters.broker_paho import BrokerAddress, BrokerTls, PahoBroker
+from device_manager.adapters.broker_paho import STATES, BrokerAddress, BrokerTls, PahoBroker
 from device_manager.adapters.broker_process import port_problem
 from device_manager.adapters.broker_supervisor import Supervisor
 from device_manager.adapters.clock import SystemClock
@@ -42,6 +43,7 @@ from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.keeping_up import KeepingUp
 from device_manager.only_one import only_one
+from device_manager.ports import Broker
 from device_manager.registry import Scope
 from device_manager.registry.service import DECOMMISSIONED, REJECTED
 from device_manager.rolling_over import order_due
@@ -109,8 +111,10 @@ def free_port(host: str) -> int:
 class Manager:
     """The running manager of one data directory. As a context manager it is started and stopped."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, brain: bool = False) -> None:
+        """With `brain`, workers take readings in, and this process numbers and answers them."""
         self.settings = settings
+        self._brain = brain
         self.broker: Mosquitto | Iotcore = (Mosquitto if settings.broker.kind == "mosquitto" else Iotcore)(settings)
         self._parts = ExitStack()
 
@@ -141,7 +145,13 @@ class Manager:
     def _start_ingest(self, parts: ExitStack) -> None:
         store = open_store(self.settings.database)
         parts.callback(store.close)
-        broker = self._session = PahoBroker(address(self.settings))
+        where = address(self.settings)
+        session = self._session = PahoBroker(replace(where, subscription=STATES) if self._brain else where)
+        broker: Broker = session
+        if self._brain:
+            from device_manager.ingest_worker import arriving
+
+            broker = arriving(self.settings, session)
         committer = Committer(store, Cbor2Codec(), JsonFold())
         self.ingest = IngestService(broker, committer, SystemClock())
         updates = Updates(self.settings, broker)
@@ -151,7 +161,7 @@ class Manager:
         updates.start()
         parts.callback(updates.stop)
         if isinstance(self.broker, Mosquitto):
-            upkeep = Upkeep(self.settings, broker, self.broker, order_due)
+            upkeep = Upkeep(self.settings, session, self.broker, order_due)
             upkeep.start()
             parts.callback(upkeep.stop)
 
@@ -242,9 +252,9 @@ def simulate(
             nodes.tend()
 
 
-def serve(settings: Settings) -> None:
-    """Run the manager until SIGINT or SIGTERM."""
-    with ended_by_signals() as ended, Manager(settings):
+def serve(settings: Settings, *, brain: bool = False) -> None:
+    """Run the manager until SIGINT or SIGTERM; `brain` leaves taking readings in to `citynode ingest`."""
+    with ended_by_signals() as ended, Manager(settings, brain=brain):
         broker = settings.broker
         log.info("manager of %s ready: %s on %s port %d", settings.directory, broker.kind, broker.host, broker.port)
         ended.wait()

@@ -29,6 +29,7 @@ from device_manager.ports import Clock, Incoming
 from firmware.wire import topics
 
 RECEIVE_MAXIMUM = 65_535
+STATES = topics.ALL_UP.removesuffix("#") + "state"  # what is retained
 SESSION_EXPIRY_S = 7 * 86_400
 KEEPALIVE_S = 30
 _RETAINED_ALL, _RETAINED_IF_NEW = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE, SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
@@ -58,6 +59,8 @@ class BrokerAddress:
     client_id: str
     tls: BrokerTls | None = None
     receive_maximum: int = RECEIVE_MAXIMUM
+    subscription: str = topics.ALL_UP
+    """`$share/NAME/` before it makes it a shared one (MQTT 5, 4.8.2): each message goes to one of its readers."""
 
 
 class _NamedContext(ssl.SSLContext):
@@ -187,7 +190,10 @@ class PahoBroker:
             self._connection += 1
         # All retained messages once for each process; after that only when the broker has forgotten the session.
         handling = _RETAINED_IF_NEW if self._subscribed_before else _RETAINED_ALL
-        client.subscribe(topics.ALL_UP, options=SubscribeOptions(qos=1, retainHandling=handling))
+        if self._address.subscription != topics.ALL_UP:
+            client.unsubscribe(topics.ALL_UP)  # the kept session of a manager that took everything itself
+        options = SubscribeOptions(qos=1, retainHandling=handling)
+        client.subscribe(self._address.subscription, options=options)
         self._subscribed_before = True
         self._answered.set()
         _log.info("connected to the broker at %s:%d", self._address.host, self._address.port)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from device_manager.errors import SetupError
-from device_manager.identities.authority import MANAGER, MIRROR, TWIN
+from device_manager.identities.authority import MANAGER, MAX_WORKERS, MIRROR, TWIN, worker_name
 from device_manager.settings import BrokerSettings
 from device_manager.twin.accounts import Account
 
@@ -73,6 +73,7 @@ use_username_as_clientid true
 {listener}"""
 _NO_WEBSOCKETS = b"Websockets support not available"
 
+_WORKERS = "\n".join(f"user {worker_name(n)}\ntopic read citynode/1/+/up/#\n" for n in range(1, MAX_WORKERS + 1))
 _ACCESS = f"""\
 # Written by citynode. %u is the CN of the client's certificate.
 user {MANAGER}
@@ -87,6 +88,7 @@ user {MIRROR}
 topic write v1.1/#
 topic write twin/#
 
+{_WORKERS}
 pattern write citynode/1/%u/up/#
 pattern read citynode/1/%u/down/#
 """

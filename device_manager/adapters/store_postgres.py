@@ -35,6 +35,9 @@ CREATE INDEX frame_start ON frame (node_id, start_s) WHERE start_s IS NOT NULL
 _CHANGES = """
 CREATE TABLE change (version BIGINT NOT NULL);
 INSERT INTO change VALUES (0);
+CREATE TABLE arrival (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, messages INTEGER NOT NULL,
+    body BYTEA NOT NULL);
+ALTER TABLE arrival ALTER body SET STORAGE EXTERNAL;
 CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN UPDATE public.change SET version = version + 1; RETURN NULL; END';
 CREATE TRIGGER node_changed AFTER INSERT OR UPDATE OR DELETE ON node EXECUTE FUNCTION count_change();

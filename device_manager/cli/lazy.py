@@ -17,6 +17,8 @@ COMMANDS = {
     "user": "People who may sign in to the dashboard.",
     "audit": "Audit log: who did what, and when.",
     "serve": "Run the manager until Ctrl-C or SIGTERM.",
+    "ingest": "Run ingest workers until Ctrl-C or SIGTERM.",
+    "load": "Load a broker with simulated nodes and say how it went.",
     "provision": "Make boards nodes of the fleet: flash, install, identity, self-test, first contact,"
     " acceptance, label.",
     "bench": "Run virtual boards: serial ports that answer esptool and mpremote, and become virtual nodes.",

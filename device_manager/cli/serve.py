@@ -9,6 +9,7 @@ from device_manager.cli.output import Data
 
 def serve(
     log: Annotated[str, typer.Option(help="How the log is written: text, or json for a log store.")] = "text",
+    brain: Annotated[bool, typer.Option("--brain", help="Leave taking readings in to `citynode ingest`.")] = False,
     data: Data = None,
 ) -> None:
     """Run the manager until Ctrl-C or SIGTERM.
@@ -22,4 +23,4 @@ def serve(
     if log not in WAYS:
         raise UsageError(expected=" or ".join(WAYS), got=repr(log), todo="see `citynode serve --help`")
     configure(log)
-    app.serve(settings.load(data or settings.default_directory()))
+    app.serve(settings.load(data or settings.default_directory()), brain=brain)

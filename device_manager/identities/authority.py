@@ -33,10 +33,16 @@ TWIN = "citynode.twin"
 INGEST = "citynode.ingest"
 ACCOUNTS = {"twin": TWIN, "ingest": INGEST}  # role of an account -> how its names begin
 MIRROR = "citynode.mirror"
+MAX_WORKERS = 16  # on all hosts of one broker; each has its own certificate, because a name may connect once
 HOST_DAYS = 397
 NODE_DAYS = 397
 PROBE_S = 3600
 _LOCAL_NAMES = ("localhost", "127.0.0.1")
+
+
+def worker_name(number: int) -> str:
+    """Return as whom an ingest worker comes, 1 to MAX_WORKERS."""
+    return f"citynode.ingest-{number}"
 
 
 class Authority:
@@ -128,6 +134,15 @@ class Authority:
                 renewed.append(name if purpose in ACCOUNTS else file)
         self._revocations.write(now_s)
         return renewed
+
+    def worker(self, number: int, now_s: float) -> tuple[Path, Path]:
+        """Return the PEM certificate and key files of an ingest worker, made anew where needed (see `renew`)."""
+        name = f"ingest-{number}"
+        if self._is_due(name, self._issuer, now_s):
+            end_s = now_s + HOST_DAYS * DAY_S
+            made = certificates.client(self._issuer, worker_name(number), now_s - BACKDATE_S, end_s)
+            self._keep(name, made, "client")
+        return self.files(name)
 
     def issue_node(self, node: str, now_s: float) -> Identity:
         """Return a new key and certificate for a node; its serial number is recorded, its key is not kept."""

@@ -9,6 +9,7 @@ from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.adapters.mosquitto_config import ACL_PLUGIN, Version, access, acl_plugin, configuration, version
 from device_manager.errors import SetupError
 from device_manager.identities import Authority
+from device_manager.identities.authority import MAX_WORKERS
 from device_manager.settings import BrokerSettings, Settings
 
 BROKER = BrokerSettings(host="192.0.2.1", port=8884)
@@ -70,7 +71,7 @@ def test_dialect_of_2_1_without_its_plugin_still_has_rules() -> None:
 
 def test_access_rules_are_never_empty() -> None:
     rules = [line for line in access({}).splitlines() if line.startswith(("topic", "pattern"))]
-    assert len(rules) == 8
+    assert len(rules) == 8 + MAX_WORKERS
 
 
 @pytest.mark.parametrize(

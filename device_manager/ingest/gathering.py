@@ -1,0 +1,116 @@
+"""An ingest worker: take messages of a shared subscription, keep them durable and unnumbered, only then acknowledge.
+
+    broker --shared subscription--> worker --arrivals--> brain --watermarks--> broker
+
+A worker decides nothing: what it keeps is one parcel of many messages. The brain (`IngestService` on the parcels, see
+`adapters.store_arrivals`) admits, numbers and answers them. A worker that dies before its commit has acknowledged
+nothing, so the broker gives the messages to another; one that dies behind it has them kept twice, and the brain drops
+the second copy as it drops what a node sends twice.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from device_manager.errors import StoreError
+from device_manager.ingest.handover import HandOver
+from device_manager.ports import Broker, Codec, Incoming
+
+PARCEL_MESSAGES = 2000
+PARCEL_BYTES = 4 << 20
+GATHER_S = 0.02
+_IDLE_S = 0.5
+_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_log = logging.getLogger(__name__)
+
+
+class Arrivals(Protocol):
+    """Where parcels are kept until the brain has taken them."""
+
+    def keep(self, messages: int, body: bytes) -> None:
+        """Keep a parcel; durable when this returns. StoreError when it cannot be kept."""
+        ...
+
+
+def pack(messages: Sequence[Incoming], codec: Codec) -> bytes:
+    """Return messages as one parcel, column by column."""
+    return codec.dumps(
+        [[getattr(m, name) for m in messages] for name in ("topic", "payload", "received_ms", "retained")]
+    )
+
+
+def unpack(body: bytes, codec: Codec) -> list[Incoming]:
+    """Return the messages of a parcel, without tokens."""
+    columns = codec.loads(body)
+    assert isinstance(columns, list)  # our own parcel
+    rows = zip(*columns, strict=True)
+    return [Incoming(topic, payload, received_ms, retained, None) for topic, payload, received_ms, retained in rows]
+
+
+class Gatherer:
+    """Runs a thread between `broker` and `arrivals`; `start` and `stop` once each."""
+
+    def __init__(self, broker: Broker, arrivals: Arrivals, codec: Codec, capacity: int = 65_535) -> None:
+        self._broker = broker
+        self._arrivals = arrivals
+        self._codec = codec
+        self._queue = HandOver(capacity)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gather", daemon=True)
+        self.kept = 0
+
+    def start(self) -> None:
+        """Start the thread and connect; BrokerError when the broker cannot be reached."""
+        self._thread.start()
+        try:
+            self._broker.start(self._queue.put)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Keep and acknowledge what came, then disconnect."""
+        self._queue.close()
+        self._stopping.set()
+        self._thread.join()
+        self._broker.stop()
+
+    def _run(self) -> None:
+        while not (self._stopping.is_set() and not len(self._queue)):
+            if not self._queue.wait(_IDLE_S):
+                continue
+            if len(self._queue) < PARCEL_MESSAGES:
+                self._stopping.wait(GATHER_S)
+            for parcel in parcels(self._queue.take(PARCEL_MESSAGES)):
+                if not self._keep(parcel):
+                    return
+
+    def _keep(self, messages: Sequence[Incoming]) -> bool:
+        """Keep with retries while the store fails; False when stopped before it worked."""
+        body = pack(messages, self._codec)
+        for attempt in range(1 << 30):
+            try:
+                self._arrivals.keep(len(messages), body)
+                break
+            except StoreError as error:
+                if attempt == 0:
+                    _log.error("%s; %d messages wait, nothing is acknowledged", error, len(messages) + len(self._queue))
+                if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
+                    return False
+        self._broker.acknowledge([message.token for message in messages if message.token is not None])
+        self.kept += len(messages)
+        return True
+
+
+def parcels(messages: Sequence[Incoming], most_bytes: int = PARCEL_BYTES) -> list[list[Incoming]]:
+    """Cut messages into parcels of about `most_bytes` of payload, in order."""
+    made: list[list[Incoming]] = []
+    size = most_bytes
+    for message in messages:
+        if size >= most_bytes:
+            made.append([])
+            size = 0
+        made[-1].append(message)
+        size += len(message.payload)
+    return made

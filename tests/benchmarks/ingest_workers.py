@@ -1,0 +1,117 @@
+"""One ingest worker and two, fed from files, with a PostgreSQL of their own; then the brain numbers everything.
+
+"two workers": frames kept durable a second, two to one, medians of runs in turn. "processor time": of workers, server
+and brain together a frame, two workers to one. No broker, so that nothing else is on the cores. The brain's own rate,
+which all workers share, stands beside.
+
+Short form: 20,000 frames a worker, 3 runs, instead of 60,000 and 7.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from device_manager.adapters.clock import SystemClock
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_arrivals import ArrivalsBroker
+from device_manager.adapters.store_engine import open_store
+from device_manager.database import ServerDatabase
+from device_manager.ingest.commit import Committer
+from device_manager.ingest.gathering import pack
+from device_manager.ingest.service import IngestService
+from device_manager.ports import Incoming
+from device_manager.shadow import JsonFold
+from tests.benchmarks.ingest_postgres import prepared
+from tests.benchmarks.ingest_sqlite import _messages
+from tests.benchmarks.row import Row, at_least, at_most
+from tests.conftest import ROOT
+from tests.fakes import postgres
+from tests.fakes.broker import FakeBroker
+from tests.fakes.speaker import NOW_MS
+
+NODES = 100
+PATIENCE_S = 300.0
+
+
+class Figures(NamedTuple):
+    """Of one run: frames kept a second, processor time a frame (all), frames numbered a second."""
+
+    rate: float
+    cpu_us: float
+    brain_rate: float
+
+
+def run(short: bool) -> list[Row]:
+    """Return a row for the speed and one for the processor time."""
+    frames, runs = (20_000, 3) if short else (60_000, 7)
+    form = f"{frames} frames a worker, {runs} runs" + (" instead of 60000, 7" if short else "")
+    with tempfile.TemporaryDirectory() as folder, postgres.server() as server:
+        files = _files(Path(folder), frames)
+        found: dict[int, list[Figures]] = {1: [], 2: []}
+        for at in range(runs):
+            for workers in found:
+                database = prepared(server, f"workers{workers}_{at}", NODES)
+                found[workers].append(_run(server, database, files[:workers], frames * workers))
+    one, two = (Figures(*map(median, zip(*found[workers], strict=True))) for workers in (1, 2))
+    beside = f"one {one.rate:.0f}/s, two {two.rate:.0f}/s, the brain {two.brain_rate:.0f}/s"
+    cpu = f"one {one.cpu_us:.0f} us, two {two.cpu_us:.0f} us a frame, workers, server and brain"
+    return [
+        at_least("ingest_workers, two workers", two.rate / one.rate, "x one", 1.7, beside, form),
+        at_most("ingest_workers, processor time", two.cpu_us / one.cpu_us, "x one", 1.15, cpu, form),
+    ]
+
+
+def _files(folder: Path, frames: int) -> list[Path]:
+    """Write the frames of two workers."""
+    made = [Incoming(*message, NOW_MS + 10**10, False, None) for message in _messages(NODES, 2 * frames)]
+    files = []
+    for worker in (0, 1):
+        files.append(folder / f"{worker}.cbor")
+        files[-1].write_bytes(pack(made[worker::2], Cbor2Codec()))
+    return files
+
+
+def _run(server: postgres.Postgres, database: ServerDatabase, files: list[Path], frames: int) -> Figures:
+    server_s = server.cpu_s()
+    command = [sys.executable, "-m", "tests.benchmarks.feed", database.url]
+    feeds = [
+        subprocess.Popen([*command, str(f)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for f in files
+    ]
+    for feed in feeds:
+        assert feed.stdout is not None
+        assert feed.stdout.readline() == "ready\n"
+    done = []
+    for feed in feeds:
+        assert feed.stdin is not None
+        feed.stdin.write("go\n")
+        feed.stdin.flush()
+    for feed in feeds:
+        done.append(json.loads(feed.communicate()[0]))
+    kept_s = max(d["ended"] for d in done) - min(d["began"] for d in done)
+    brain_s, brain_cpu_s = _number(database, frames)
+    cpu_s = sum(d["cpu_s"] for d in done) + brain_cpu_s + server.cpu_s() - server_s
+    return Figures(frames / kept_s, 1e6 * cpu_s / frames, frames / brain_s)
+
+
+def _number(database: ServerDatabase, frames: int) -> tuple[float, float]:
+    """Number everything and return (wall, processor) seconds."""
+    began, used = time.perf_counter(), time.process_time()
+    store, codec = open_store(database), Cbor2Codec()
+    arrivals = ArrivalsBroker(database, FakeBroker(), codec)
+    service = IngestService(arrivals, Committer(store, codec, JsonFold()), SystemClock())
+    service.start()
+    while service.totals.stored < frames and time.perf_counter() - began < PATIENCE_S:
+        time.sleep(0.01)
+    taken = time.perf_counter() - began, time.process_time() - used
+    service.stop()
+    store.close()
+    assert service.totals.stored == frames, service.totals
+    return taken

@@ -1,0 +1,186 @@
+"""Workers and a brain on a real broker and a real PostgreSQL: killed at random, nothing is lost or repeated."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cbor2
+import psycopg
+import pytest
+
+from device_manager.adapters.clock import SystemClock
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_arrivals import ArrivalsBroker, PgArrivals
+from device_manager.adapters.store_engine import open_store
+from device_manager.errors import SetupError, StoreError
+from device_manager.ingest.commit import Committer
+from device_manager.ingest.gathering import Gatherer, pack, parcels, unpack
+from device_manager.ingest.service import IngestService
+from device_manager.ingest_worker import run_workers
+from device_manager.ports import Incoming
+from device_manager.settings import Settings
+from device_manager.shadow import JsonFold
+from tests.benchmarks.ingest_sqlite import _mosquitto, _publish
+from tests.conftest import ROOT
+from tests.fakes import postgres
+from tests.fakes.broker import FakeBroker
+from tests.fakes.speaker import Speaker
+from tests.fakes.stores import Bench
+from tests.waiting import wait_for
+
+CODEC = Cbor2Codec()
+WORKER = """
+import sys
+from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker
+from device_manager.adapters.codec_cbor2 import Cbor2Codec
+from device_manager.adapters.store_arrivals import PgArrivals
+from device_manager.database import parse
+from device_manager.ingest.gathering import Gatherer
+from device_manager.ingest_worker import SHARE
+port, name, url = sys.argv[1:]
+address = BrokerAddress("127.0.0.1", int(port), name, receive_maximum=50, subscription=SHARE)
+Gatherer(PahoBroker(address), PgArrivals(parse(url)), Cbor2Codec()).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path, postgres_url: str) -> Iterator[Bench]:
+    bench = Bench(tmp_path, ["kempten-01", "kempten-02"], postgres.fresh(postgres_url))
+    bench.store.close()
+    yield bench
+    bench.close()
+
+
+class Brain:
+    """Sequencer as `serve --brain` composes it, on a broker that only notes what is said."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.session = FakeBroker()
+        self.store = open_store(bench.path)
+        self.arrivals = ArrivalsBroker(bench.path, self.session, CODEC)
+        self.service = IngestService(self.arrivals, Committer(self.store, CODEC, JsonFold()), SystemClock())
+        self.service.start()
+
+    def stop(self) -> None:
+        self.service.stop()
+        self.store.close()
+
+
+def worker(port: int, name: str, bench: Bench) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", WORKER, str(port), name, bench.path.url]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def parcels_waiting(bench: Bench) -> int:
+    with psycopg.connect(bench.path.url) as raw:
+        return int(raw.execute("SELECT count(*) FROM arrival").fetchone()[0])
+
+
+def test_workers_and_brain_killed_at_random_lose_and_repeat_nothing(bench: Bench, tmp_path: Path) -> None:
+    chance = random.Random(5)
+    speakers = [Speaker("kempten-01", 7), Speaker("kempten-02", 8, seed=2)]
+    sent = [speaker.channels() for speaker in speakers]
+    sent += [speaker.frame() for _ in range(400) for speaker in speakers]
+    brain = Brain(bench)
+    with _mosquitto(tmp_path) as port:
+        workers = [worker(port, name, bench) for name in ("one", "two")]
+        for at in range(0, len(sent), 100):
+            _publish(port, [(message.topic, message.payload) for message in sent[at : at + 100]])
+            victim = chance.randrange(2)
+            kill(workers[victim])
+            workers[victim] = worker(port, ("one", "two")[victim], bench)
+            if at == 300:
+                brain.stop()
+                brain = Brain(bench)
+        wait_for(lambda: bench.reader.head_number() == len(sent), what=bench.reader.head_number)
+        wait_for(lambda: parcels_waiting(bench) == 0)
+        for process in workers:
+            kill(process)
+    brain.stop()
+    stored = list(bench.reader.records())
+    assert [record.number for record in stored] == list(range(1, len(sent) + 1))
+    assert sorted(record.payload for record in stored) == sorted(message.payload for message in sent)
+    assert {bench.shadow(speaker.name).next for speaker in speakers} == {401}
+
+
+def test_brain_numbers_what_workers_kept_and_publishes_watermarks(bench: Bench) -> None:
+    speaker = Speaker()
+    arrivals = PgArrivals(bench.path)
+    for message in (speaker.channels(), speaker.frame()):
+        arrivals.keep(1, pack([message], CODEC))
+    assert bench.reader.head_number() == 0  # readers see numbered frames only
+    brain = Brain(bench)
+    wait_for(lambda: parcels_waiting(bench) == 0)
+    brain.stop()
+    arrivals.close()
+    assert [record.number for record in bench.reader.records()] == [1, 2]
+    topic, payload = brain.session.published[-1][:2]
+    assert (topic, cbor2.loads(payload)[2]) == ("citynode/1/kempten-01/down/watermark", 2)
+
+
+def test_parcel_that_came_twice_is_numbered_once(bench: Bench) -> None:
+    speaker = Speaker()
+    body = pack([speaker.channels(), speaker.frame()], CODEC)
+    arrivals = PgArrivals(bench.path)
+    arrivals.keep(2, body)
+    arrivals.keep(2, body)
+    brain = Brain(bench)
+    wait_for(lambda: parcels_waiting(bench) == 0)
+    brain.stop()
+    arrivals.close()
+    assert (bench.reader.head_number(), brain.service.totals.duplicates) == (2, 2)
+
+
+def test_second_brain_is_refused(bench: Bench) -> None:
+    brain = Brain(bench)
+    with pytest.raises(StoreError, match="expected to be the only one that numbers"):
+        Brain(bench)
+    brain.stop()
+
+
+def test_worker_acknowledges_only_what_is_kept() -> None:
+    class Failing:
+        def __init__(self) -> None:
+            self.failures = 2
+            self.bodies: list[bytes] = []
+
+        def keep(self, messages: int, body: bytes) -> None:
+            if self.failures:
+                self.failures -= 1
+                assert broker.unacknowledged
+                raise StoreError(expected="space", got="none", todo="free some")
+            self.bodies.append(body)
+
+    broker, arrivals = FakeBroker(), Failing()
+    gatherer = Gatherer(broker, arrivals, CODEC)
+    gatherer.start()
+    message = Speaker().frame()
+    broker.send(message.topic, message.payload, message.received_ms)
+    wait_for(lambda: not broker.unacknowledged)
+    gatherer.stop()
+    assert unpack(arrivals.bodies[0], CODEC) == [message]
+
+
+def test_parcels_are_cut_by_size_and_keep_the_order() -> None:
+    messages = [Incoming(str(n), b"x" * 40, 0, False, None) for n in range(7)]
+    cut = parcels(messages, most_bytes=100)
+    assert [len(parcel) for parcel in cut] == [3, 3, 1]
+    assert [message for parcel in cut for message in parcel] == messages
+
+
+def test_workers_need_a_server(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="citynode store copy URL --switch"):
+        run_workers(Settings(tmp_path), 1, 2)
