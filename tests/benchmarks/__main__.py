@@ -13,7 +13,18 @@ from importlib import import_module
 from tests import benchmarks
 from tests.benchmarks.row import Row, markdown
 
-NOT_BENCHMARKS = {"__main__", "city_store", "drain", "encoding", "feed", "pacing", "replay", "row", "tools", "twin_store"}
+NOT_BENCHMARKS = {
+    "__main__",
+    "city_store",
+    "drain",
+    "encoding",
+    "feed",
+    "pacing",
+    "replay",
+    "row",
+    "tools",
+    "twin_store",
+}
 
 
 def names() -> list[str]:
