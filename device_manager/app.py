@@ -46,6 +46,7 @@ from device_manager.only_one import only_one
 from device_manager.ports import Broker
 from device_manager.registry import Scope
 from device_manager.registry.service import DECOMMISSIONED, REJECTED
+from device_manager.rolling_out import RollingOut
 from device_manager.rolling_over import order_due
 from device_manager.scopes import ADMIN
 from device_manager.series.keeping import Keeper
@@ -160,6 +161,9 @@ class Manager:
         parts.callback(self.ingest.stop)
         updates.start()
         parts.callback(updates.stop)
+        rolling_out = RollingOut(self.settings)
+        rolling_out.start()
+        parts.callback(rolling_out.stop)
         if isinstance(self.broker, Mosquitto):
             upkeep = Upkeep(self.settings, session, self.broker, order_due)
             upkeep.start()

@@ -32,6 +32,7 @@ COMMANDS = {
     "watch": "Watch the fleet in the terminal, live.",
     "order": "Signed orders to nodes.",
     "release": "Releases that nodes can be updated to.",
+    "rollout": "Rollouts: groups of nodes moved to a release, stage by stage.",
     "key": "The keys that sign releases.",
     "site": "Sites: the places that readings belong to.",
     "group": "Groups of nodes: by list or by question.",
