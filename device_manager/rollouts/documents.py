@@ -1,7 +1,7 @@
 """A rollout as JSON, without its updates, which are rows of their own; every document says its version."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
 from device_manager.errors import StoreError
@@ -14,7 +14,7 @@ def to_document(rollout: Rollout) -> str:
     """Return the rollout without updates."""
     fields = asdict(rollout)
     del fields["updates"]
-    fields["stages"] = [[stage.text, list(stage.abort)] for stage in rollout.stages]
+    fields["stages"] = [[stage.text, list(astuple(stage.abort))] for stage in rollout.stages]
     fields["judgement"] = list(rollout.judgement) if rollout.judgement else None
     return json.dumps({"version": VERSION, **fields}, ensure_ascii=False)
 

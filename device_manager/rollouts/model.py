@@ -44,7 +44,8 @@ class Node(NamedTuple):
     """Numbers that failed here in other rollouts."""
 
 
-class Condition(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Condition:
     """Holds for `hits` of `sample`: so many, or so many percent once the sample is large enough."""
 
     count: int | None = None

@@ -50,7 +50,8 @@ def run(short: bool) -> list[Row]:
     swarm = Swarm([_node(index, chance) for index in range(NODES)], chance)
     rules = Rules(soak_s=600, gate=False, at_once=1500)
     rollout = Rollout(1, 2, stages=tuple(map(parse_stage, ("5", "5%", "25%", "all"))), rules=rules, came_from=1)
-    rollout, now_ms, took, wrong = rollout.after("start"), 1_760_000_000_000, [], 0
+    rollout, now_ms, wrong = rollout.after("start"), 1_760_000_000_000, 0
+    took: list[float] = []
     while rollout.state == states.RUNNING and len(took) < 400:
         began = time.process_time()
         rollout, actions = plan(rollout, swarm.nodes, now_ms)

@@ -22,12 +22,9 @@ def rollout(*stages: str, **rules: object) -> Rollout:
     return Rollout(1, 2, stages=tuple(map(parse_stage, texts)), rules=made, state=states.RUNNING, came_from=1)
 
 
-def nodes(count: int, **more: object) -> list[Node]:
+def nodes(count: int) -> list[Node]:
     """Nodes that are there and run release 1."""
-    return [
-        Node(f"n{i:04}", f"board{i % 3}", f"d{i % 4}", f"s{i % 2}", release=1, online=True)._replace(**more)
-        for i in range(count)
-    ]
+    return [Node(f"n{i:04}", f"board{i % 3}", f"d{i % 4}", f"s{i % 2}", release=1, online=True) for i in range(count)]
 
 
 def good(node: Node, number: int, hours: int) -> Node:
