@@ -115,8 +115,11 @@ def _executor(processes: int, scheduler: str | None) -> Iterator[tuple[Executor,
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             yield pool, processes
         return
-    from distributed import Client  # a second of imports
-
+    try:
+        from distributed import Client  # a second of imports
+    except ImportError as error:
+        todo = "install citynode[cluster], or leave --scheduler out"
+        raise SetupError(expected="the package distributed", got="none", todo=todo) from error
     try:
         client: Any = Client(scheduler, timeout="10s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
