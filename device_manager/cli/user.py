@@ -15,18 +15,12 @@ Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password
 
 
 @app.command()
-def add(
-    name: Name,
-    role: Role = "viewer",
-    password_stdin: Stdin = False,
-    elsewhere: Annotated[bool, typer.Option("--oidc", help="No password: the person signs in by OIDC.")] = False,
-    data: Data = None,
-) -> None:
+def add(name: Name, role: Role = "viewer", password_stdin: Stdin = False, data: Data = None) -> None:
     """Add a person, and ask for their password."""
     from device_manager.fleet import local
 
     with _people(data) as people:
-        people.add(name, role, None if elsewhere else _password(password_stdin), scope=local())
+        people.add(name, role, _password(password_stdin), scope=local())
     print(f"added {name}, {role}")
 
 
@@ -34,13 +28,11 @@ def add(
 def list_(data: Data = None, json: Json = False) -> None:
     """List all people."""
     with _people(data) as people:
-        rows = [{"name": p.name, "role": p.role, "password": bool(p.password)} for p in people.all()]
+        rows = [{"name": p.name, "role": p.role} for p in people.all()]
     if json:
         print_json(rows)
         return
-    print_rows(
-        ("name", "role", "signs in by"), [(r["name"], r["role"], "password" if r["password"] else "OIDC") for r in rows]
-    )
+    print_rows(("name", "role"), [(r["name"], r["role"]) for r in rows])
 
 
 @app.command()

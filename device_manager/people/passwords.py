@@ -12,8 +12,6 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 from device_manager.errors import UsageError
 
 SHORTEST, LONGEST = 12, 256
-NONE = ""
-"""Of a person who signs in elsewhere (OIDC): no password matches it."""
 
 
 class Passwords:

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 
 
 class Person(NamedTuple):
-    """Who may sign in; `password` is its hash, `passwords.NONE` for one who signs in elsewhere."""
+    """Who may sign in; `password` is its hash."""
 
     name: str
     role: str
@@ -62,14 +62,13 @@ class People:
         """Return all people by name."""
         return sorted(self._store.people())
 
-    def add(self, name: str, role: str, password: str | None, *, scope: Scope) -> Person:
-        """Add a person; `password` None for one who signs in elsewhere."""
+    def add(self, name: str, role: str, password: str, *, scope: Scope) -> Person:
+        """Add a person."""
         scope.require(ADMIN, "add people")
         _check(name, role)
         if self._store.person(name):
             raise UsageError(expected="a new name", got=repr(name), todo="it is there already; choose another one")
-        kept = passwords.NONE if password is None else self._hashing.hash(password)
-        person = Person(name, role, kept, self._clock.now_ms())
+        person = Person(name, role, self._hashing.hash(password), self._clock.now_ms())
         self._store.put(person)
         self._audit.record(scope, "person.add", name, after={"role": role})
         return person
@@ -116,15 +115,6 @@ class People:
                 return None
             self._throttle.succeeded(keys[0])
         return self._begin(person)
-
-    def sign_in_elsewhere(self, name: str, role: str) -> SignedIn:
-        """Return a new session of a person whom an OIDC provider vouches for; the first time they are added."""
-        _check(name, role)
-        person = self._store.person(name) or Person(name, role, passwords.NONE, self._clock.now_ms())
-        if person.role != role or self._store.person(name) is None:
-            self._store.put(person._replace(role=role))
-            self._audit.record(Scope("oidc", ADMIN), "person.role", name, after={"role": role})
-        return self._begin(person._replace(role=role))
 
     def sign_out(self, token: str) -> None:
         """End a session."""
