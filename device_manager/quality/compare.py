@@ -179,9 +179,10 @@ def _share(what: str, before: Window, after: Window, was: int, now: int, worse: 
         verdict = "bad"
     elif before.hours and after.hours and (now / after.hours - limit) * worse <= 0:
         verdict = "good" if after.hours >= 6 else "unknown"
+    allowed = f"at least {max(0.0, limit):.0%}" if worse < 0 else f"at most {min(1.0, limit):.0%}"
     text = (
         f"{after.channel}: {what} {now} of {after.hours} hours ({low:.0%} to {high:.0%}), "
-        f"before {was} of {before.hours}: {verdict}"
+        f"before {was} of {before.hours}, allowed {allowed}: {verdict}"
     )
     share, past = now / max(1, after.hours), was / max(1, before.hours)
     return Comparison(after.channel, what, past, share, low, high, limit, after.hours, verdict, text)
@@ -195,7 +196,8 @@ def _rate(channel: Channel, at_s: int, until_s: int, past_s: int) -> Comparison:
         return Comparison(channel.name, "rate", np.nan, np.nan, np.nan, np.nan, RATE_RATIO, 0, "unknown", text)
     before, after = float(np.median(was)), float(np.median(now))
     verdict: Verdict = "bad" if max(after / before, before / after) > RATE_RATIO else "good"
-    text = f"{channel.name}: a record every {after:g} s, before every {before:g} s: {verdict}"
+    change = f"a record every {after:g} s, before every {before:g} s, allowed a factor of {RATE_RATIO:g}"
+    text = f"{channel.name}: {change}: {verdict}"
     return Comparison(channel.name, "rate", before, after, after, after, RATE_RATIO, len(now), verdict, text)
 
 

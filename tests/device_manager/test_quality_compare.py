@@ -52,7 +52,7 @@ def test_silent_channel_is_bad_by_presence() -> None:
     presence = line(before_and_after(silent, AT, AT + 12 * HOUR), "presence")
     assert (presence.verdict, presence.hours, presence.after) == ("bad", 12, 0.0)
     assert "0 of 12 hours" in presence.text
-    assert "before 168 of 168" in presence.text
+    assert "before 168 of 168, allowed at least 9" in presence.text
 
 
 def test_channel_that_was_dead_before_is_not_blamed() -> None:
