@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from device_manager import alerting, updates, upkeep
+from device_manager import alerting, rolling_out, updates, upkeep
 from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.store_people import SqlPeople
 from device_manager.fleet import Fleet, open_fleet
@@ -117,6 +117,10 @@ class FrontDesk:
     def releases(self) -> Releases:
         """Return the service that keeps releases."""
         return updates.open_releases(self.settings, self.fleet.operations)
+
+    def rollouts(self) -> rolling_out.OpenRollouts:
+        """Return the service that moves groups to a release, with the bytes sent."""
+        return rolling_out.rollouts_of(self.fleet, self.settings)
 
     def orders(self) -> Orders:
         """Return the service that sends commands."""

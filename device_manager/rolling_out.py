@@ -129,10 +129,14 @@ class OpenRollouts:
 def open_rollouts(settings: Settings) -> Iterator[OpenRollouts]:
     """Open the rollouts of a data directory, beside a running manager or not."""
     with open_fleet(settings) as fleet:
-        operations = fleet.operations
-        offers = open_offers(settings, operations)
-        view = ManagedFleet(fleet, open_releases(settings, operations))
-        yield OpenRollouts(Rollouts(SqlRollouts(operations), view, offers, fleet.audit, SystemClock()), offers)
+        yield rollouts_of(fleet, settings)
+
+
+def rollouts_of(fleet: Fleet, settings: Settings) -> OpenRollouts:
+    """Return the rollouts of a fleet that is open already; they hold as long as it is open."""
+    offers = open_offers(settings, fleet.operations)
+    view = ManagedFleet(fleet, open_releases(settings, fleet.operations))
+    return OpenRollouts(Rollouts(SqlRollouts(fleet.operations), view, offers, fleet.audit, SystemClock()), offers)
 
 
 class RollingOut:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER
-from device_manager.web.pages import alerts, audit, bench, city, node, nodes, people, releases, signing
+from device_manager.web.pages import alerts, audit, bench, city, node, nodes, people, releases, rollouts, signing
 from device_manager.web.visit import Visit
 
 
@@ -43,6 +43,13 @@ ROUTES = (
     Asked("POST", "/releases/offer", ADMIN, releases.offer),
     Asked("POST", "/releases/again", ADMIN, releases.again),
     Asked("POST", "/releases/retire", ADMIN, releases.retire),
+    Asked("GET", "/rollouts", VIEWER, rollouts.page),
+    Asked("GET", "/rollouts/{number}", VIEWER, rollouts.rollout),
+    Asked("GET", "/rollouts/{number}/now", VIEWER, rollouts.now),
+    Asked("POST", "/rollouts/{number}/approve", ADMIN, rollouts.approve),
+    Asked("POST", "/rollouts/{number}/pause", ADMIN, rollouts.pause),
+    Asked("POST", "/rollouts/{number}/resume", ADMIN, rollouts.resume),
+    Asked("POST", "/rollouts/{number}/abort", ADMIN, rollouts.abort),
     Asked("GET", "/bench", VIEWER, bench.page),
     Asked("GET", "/bench/rows", VIEWER, bench.rows),
     Asked("GET", "/audit", VIEWER, audit.page),

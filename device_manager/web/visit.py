@@ -13,6 +13,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from device_manager.errors import UsageError
 from device_manager.front_desk import FrontDesk
 from device_manager.scopes import ADMIN, VIEWER, Scope
 from device_manager.web.words import Words
@@ -25,6 +26,7 @@ PAGES = (
     ("/nodes", "Nodes", VIEWER),
     ("/alerts", "Alerts", VIEWER),
     ("/releases", "Releases", VIEWER),
+    ("/rollouts", "Rollouts", VIEWER),
     ("/bench", "Bench", VIEWER),
     ("/audit", "Audit log", VIEWER),
     ("/people", "People", ADMIN),
@@ -111,6 +113,13 @@ class Visit:
         if said:
             response.set_cookie(SAID, quote(said), max_age=60, httponly=True, samesite="lax")
         return response
+
+
+def number(text: str, what: str) -> int:
+    """Return the number of `what` that a form or a path names; UsageError for another text."""
+    if not text.isdecimal() or len(text) > 9:
+        raise UsageError(expected=f"the number of {what}", got=repr(text[:40]), todo="load the page again")
+    return int(text)
 
 
 def local(url: str) -> str:

@@ -10,7 +10,18 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-_ENGLISH = {"span 6h": "6 hours", "span 24h": "24 hours", "span 7d": "7 days", "span 30d": "30 days"}
+_ENGLISH = {
+    "span 6h": "6 hours",
+    "span 24h": "24 hours",
+    "span 7d": "7 days",
+    "span 30d": "30 days",
+    "waiting_for_approval": "waiting for approval",
+    "rolled_back": "rolled back",
+    "timed_out": "timed out",
+    "gate good": "Nothing is worse",
+    "gate bad": "Surely worse",
+    "gate unknown": "Too early to say",
+}
 LANGUAGES = ("de", "en")
 ZONE = ZoneInfo("Europe/Berlin")
 _UNITS = {"ug/m3": "µg/m³", "Cel": "°C", "[ppm]": "ppm", "{count}": "", "1": ""}  # UCUM code -> as people write it

@@ -19,12 +19,24 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from device_manager.front_desk import FrontDesk
 from tests.conftest import ROOT
-from tests.fakes.open_desk import PASSWORD, fleet, served
+from tests.fakes.open_desk import CANARY, FINDING, PASSWORD, fleet, served
 from tests.fakes.painted_fleet import FAULTY, name_of
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 NODE = name_of(FAULTY)
-PAGES = ("/", "/nodes", f"/nodes/{NODE}", "/alerts", "/releases", "/bench", "/audit", "/people", "/me")
+PAGES = (
+    "/",
+    "/nodes",
+    f"/nodes/{NODE}",
+    "/alerts",
+    "/releases",
+    "/rollouts",
+    "/rollouts/1",
+    "/bench",
+    "/audit",
+    "/people",
+    "/me",
+)
 DESK, PHONE = {"width": 1380, "height": 900}, {"width": 390, "height": 844}
 PATIENCE_MS = 60_000
 
@@ -97,7 +109,7 @@ def test_every_page_is_seen_and_axe_finds_nothing_serious(house: Any, visit: Any
         page.goto(path)
         page.wait_for_load_state("load")
         page.screenshot(path=shots / f"{look}-{path.strip('/').replace('/', '-') or 'map'}.png", full_page=True)
-        if look == "desk-light-de" or path in ("/", "/nodes", f"/nodes/{NODE}"):
+        if look == "desk-light-de" or path in ("/", "/nodes", f"/nodes/{NODE}", "/rollouts/1"):
             found[path] = serious(page)
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, f"{path} is wider than the {look}"
@@ -155,6 +167,43 @@ def test_a_viewer_sees_the_alert_and_no_button(visit: Any) -> None:
     page.goto(f"/nodes/{NODE}")
     assert page.get_by_role("button", name=re.compile("reboot|maintenance")).count() == 0
     assert page.get_by_role("link", name="People").count() == 0
+
+
+def test_an_admin_approves_a_rollout_stage_and_a_viewer_cannot(house: Any, visit: Any) -> None:
+    rollouts, decide = house[0].rollouts().rollouts, re.compile("Approve|Pause|Go on|End the")
+    page = visit().sign_in("vera")
+    page.get_by_role("link", name="Rollouts").click()
+    page.get_by_role("link", name="Release 2").click()
+    page.wait_for_url("**/rollouts/1")
+    expect(page.get_by_role("region", name="Gate")).to_contain_text(FINDING)
+    expect(page.get_by_role("region", name="Gate").get_by_role("link", name=CANARY)).to_be_visible()
+    canaries = page.get_by_role("region", name="Stages").get_by_role("listitem").first
+    expect(canaries).to_contain_text(re.compile(r"rolled back\s*1\s*succeeded\s*2"))
+    expect(page.get_by_role("region", name="Remarks")).to_contain_text("no session within 300 s")
+    assert page.get_by_role("button", name=decide).count() == 0
+    page = visit().sign_in("anna")
+    page.goto("/rollouts/1")
+    page.get_by_role("button", name="Approve stage 2").click()
+    expect(page.get_by_role("status")).to_have_text("Rollout 1 is approved")
+    assert page.get_by_role("button", name="Approve").count() == 0
+    assert rollouts.show(1).approved == 1
+    page.goto("/audit")
+    entry = page.get_by_role("row").filter(has_text="rollout.approve").first
+    expect(entry).to_contain_text("anna")
+
+
+def test_an_admin_pauses_a_rollout_resumes_it_and_ends_it(house: Any, visit: Any) -> None:
+    page, rollouts = visit().sign_in("anna"), house[0].rollouts().rollouts
+    page.goto("/rollouts/1")
+    for button, said, state in (
+        ("Pause", "Rollout 1 rests", "paused"),
+        ("Go on", "Rollout 1 goes on", "running"),
+        ("End the rollout", "Rollout 1 is ended", "stopped"),
+    ):
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("status")).to_have_text(said)
+        assert rollouts.show(1).state == state
+    assert page.get_by_role("region", name="State").get_by_role("button").count() == 0
 
 
 def test_a_technician_sends_chosen_nodes_a_command(house: Any, visit: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from device_manager.monitoring import rules
 from device_manager.orders.service import COMMANDS
+from device_manager.rollouts import states
 from device_manager.scopes import ROLES
 from device_manager.shadow import liveness
 from device_manager.web import cartography, drawing
@@ -104,6 +105,8 @@ def test_every_text_of_the_pages_has_its_german_and_none_is_left_over() -> None:
         *(quantity.title for quantity in quantities().values()),
         *(rule.title for rule in rules.shipped().values()),
         *(name for _, name, _ in PAGES),
+        *(*states.ROLLOUT.values(), *states.UPDATE_STATES, "draft"),
+        *(f"gate {verdict}" for verdict in ("good", "bad", "unknown")),
     }
     missing = {text for text in written | domain if text not in german() and not text.startswith("{n} ")}
     assert missing - {"clock unsynced"} == set()

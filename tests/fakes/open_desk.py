@@ -12,9 +12,12 @@ from pathlib import Path
 import uvicorn
 
 from device_manager.adapters.store_monitoring import SqlAlerts
+from device_manager.adapters.store_rollouts import SqlRollouts
 from device_manager.front_desk import FrontDesk, open_front_desk
 from device_manager.identities import Authority
 from device_manager.monitoring.alert import Alert
+from device_manager.rollouts.model import Judgement, Rules, Update, parse_stage
+from device_manager.rollouts.service import Wanted
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER, Scope
 from device_manager.settings import Settings
 from device_manager.web.dashboard import application
@@ -22,6 +25,8 @@ from tests.fakes.painted_fleet import FAULTY, name_of, paint
 from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery"
+CANARY = name_of(2)
+FINDING = f"{CANARY}/air/pm2_5: spread moved by +0.41 (+0.12 to +0.70 with 99%), allowed 0.50, 9 hours: unknown"
 PEOPLE = {"vera": VIEWER, "toni": TECHNICIAN, "anna": ADMIN}
 
 
@@ -35,6 +40,24 @@ def furnish(desk: FrontDesk, *, people: bool = True) -> None:
         now_ms - 14_400_000, now_ms - 14_300_000, None, "`citynode node command NODE self-test`",
     )  # fmt: skip
     SqlAlerts(desk.fleet.operations).save([alert])
+    roll_out(desk, now_ms)
+
+
+def roll_out(desk: FrontDesk, now_ms: int) -> None:
+    """Add a rollout that runs: its canaries are through, the gate found something, stage 2 waits for approval."""
+    rollouts, kept = desk.rollouts().rollouts, SqlRollouts(desk.fleet.operations)
+    stages = tuple(map(parse_stage, ("3", "50%", "all")))
+    made = rollouts.create(Wanted(2, stages, rules=Rules(approve_stages=True)), scope=Scope("test"))
+    rollouts.start(made.id, scope=Scope("test"))
+    before, revision = kept.load(made.id) or (made, 0)
+    updates = {
+        name_of(i): Update(name_of(i), 0 if i < 4 else 1 if i < 9 else 2, "succeeded" if i < 4 else "queued")
+        for i in range(1, 13)
+    }
+    updates[CANARY] = updates[CANARY]._replace(state="rolled_back", reason="no session within 300 s")
+    told = Judgement(0, now_ms, "unknown", (FINDING,))
+    reason = "waits for approval of stage 2"
+    kept.save(replace(before, updates=updates, judgement=told, reason=reason), before, revision)
 
 
 def fleet(directory: Path, port: int = 8080, **choices: object) -> Settings:

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from device_manager.errors import UsageError
-from device_manager.web.visit import Visit
+from device_manager.web.visit import Visit, number
 
 MOST_CLOSED = 50
 
@@ -39,7 +39,4 @@ def end_silence(visit: Visit) -> Response:
 
 
 def _number(visit: Visit) -> int:
-    text = visit.field("number")
-    if not text.isdecimal() or len(text) > 15:
-        raise UsageError(expected="the number of an alert", got=repr(text[:40]), todo="load the page again")
-    return int(text)
+    return number(visit.field("number"), "an alert")

@@ -4,9 +4,8 @@ import time
 
 from starlette.responses import Response
 
-from device_manager.errors import UsageError
 from device_manager.overview import shadow_of
-from device_manager.web.visit import Visit
+from device_manager.web.visit import Visit, number
 
 
 def page(visit: Visit) -> Response:
@@ -38,7 +37,4 @@ def retire(visit: Visit) -> Response:
 
 
 def _number(visit: Visit) -> int:
-    text = visit.field("number")
-    if not text.isdecimal() or len(text) > 9:
-        raise UsageError(expected="the number of a release", got=repr(text[:40]), todo="load the page again")
-    return int(text)
+    return number(visit.field("number"), "a release")
