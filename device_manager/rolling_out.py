@@ -70,6 +70,10 @@ class ManagedFleet:
         pages = [page for name in wanted for page in self.fleet.readings.pages(Selection(node=name, since_s=since_s))]
         return judge(updated, channels_of(pages, names), near, now_ms // 1000 - _ALLOWANCE_S)
 
+    def require_release(self, number: int) -> None:
+        """See `FleetView.require_release`."""
+        self.releases.shelf.load(number)
+
     def sign_back(self, number: int) -> int:
         """See `FleetView.sign_back`."""
         return self.releases.again(number, scope=BY_ITSELF, notes=f"back to release {number}").number
@@ -113,9 +117,10 @@ def _away(one: Site, other: Site) -> float:
 
 @dataclass
 class OpenRollouts:
-    """Rollouts of one data directory, with the bytes sent for their offers."""
+    """Rollouts of one data directory, with what they ask of the rest, and the bytes sent for their offers."""
 
     rollouts: Rollouts
+    view: ManagedFleet
     offers: Offers
 
     def traffic(self, rollout: Rollout) -> Traffic:
@@ -136,7 +141,8 @@ def rollouts_of(fleet: Fleet, settings: Settings) -> OpenRollouts:
     """Return the rollouts of a fleet that is open already; they hold as long as it is open."""
     offers = open_offers(settings, fleet.operations)
     view = ManagedFleet(fleet, open_releases(settings, fleet.operations))
-    return OpenRollouts(Rollouts(SqlRollouts(fleet.operations), view, offers, fleet.audit, SystemClock()), offers)
+    rollouts = Rollouts(SqlRollouts(fleet.operations), view, offers, fleet.audit, SystemClock())
+    return OpenRollouts(rollouts, view, offers)
 
 
 class RollingOut:

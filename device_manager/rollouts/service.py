@@ -61,6 +61,10 @@ class FleetView(Protocol):
         """Return what the gate says about the updated nodes of a stage."""
         ...
 
+    def require_release(self, number: int) -> None:
+        """Raise UsageError when there is no release of that number."""
+        ...
+
     def sign_back(self, number: int) -> int:
         """Sign an old release under a new number and return that; CitynodeError when it cannot be."""
         ...
@@ -88,9 +92,12 @@ class Rollouts:
         self._clock = clock
 
     def create(self, wanted: Wanted, *, scope: Scope) -> Rollout:
-        """Make a rollout; nothing happens before it is started."""
+        """Make a rollout; nothing happens before it is started. UsageError for a release that does not exist."""
         scope.require(ADMIN, "create a rollout")
         parse(wanted.rules.window)
+        for number in (wanted.number, wanted.came_from):
+            if number:
+                self._fleet.require_release(number)
         if not wanted.stages:
             raise UsageError(expected="at least one stage", got="none", todo="name one, as --stage 5 --stage all")
         nodes = self._fleet.nodes(wanted.group)

@@ -52,6 +52,10 @@ class World:
     def judge(self, rollout: Rollout, stage: int, now_ms: int) -> Judged:
         return self.judged
 
+    def require_release(self, number: int) -> None:
+        if number > 9:
+            raise UsageError(expected="the number of a release", got=str(number), todo="see `citynode release list`")
+
     def sign_back(self, number: int) -> int:
         if not self.key_is_here:
             raise SetupError(expected="release-1.key", got="no such file", todo="sign elsewhere")
@@ -186,6 +190,13 @@ def test_release_that_cannot_be_offered_pauses(world: World) -> None:
     number = world.begin()
     found = world.service.show(number)
     assert (found.state, "expected a release that is signed" in found.reason) == (states.PAUSED, True)
+
+
+def test_release_that_does_not_exist_makes_no_rollout(world: World) -> None:
+    for wanted in (Wanted(10, STAGES), Wanted(2, STAGES, came_from=10)):
+        with pytest.raises(UsageError, match="expected the number of a release, got 10"):
+            world.service.create(wanted, scope=ADMIN)
+    assert world.service.all() == []
 
 
 def test_two_rollouts_share_no_node(world: World) -> None:
