@@ -18,6 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from device_manager.front_desk import FrontDesk
+from device_manager.scopes import Scope
 from tests.conftest import ROOT
 from tests.fakes.open_desk import CANARY, FINDING, PASSWORD, fleet, served
 from tests.fakes.painted_fleet import FAULTY, name_of
@@ -190,6 +191,17 @@ def test_an_admin_approves_a_rollout_stage_and_a_viewer_cannot(house: Any, visit
     page.goto("/audit")
     entry = page.get_by_role("row").filter(has_text="rollout.approve").first
     expect(entry).to_contain_text("anna")
+
+
+def test_what_somebody_else_decides_about_a_rollout_is_seen_without_loading(house: Any, visit: Any) -> None:
+    page, rollouts = visit().sign_in("anna"), house[0].rollouts().rollouts
+    page.goto("/rollouts/1")
+    page.get_by_role("button", name="Pause").focus()
+    rollouts.pause(1, scope=Scope("otto"))
+    state = page.get_by_role("region", name="State")
+    expect(state).to_contain_text("paused by otto", timeout=PATIENCE_MS)
+    expect(state.get_by_role("button", name="Go on")).to_be_visible()
+    rollouts.resume(1, scope=Scope("otto"))
 
 
 def test_an_admin_pauses_a_rollout_resumes_it_and_ends_it(house: Any, visit: Any) -> None:

@@ -106,6 +106,12 @@ def test_every_page_and_action_asks_for_its_role(desk: FrontDesk) -> None:
     assert len(desk.fleet.audit.entries()) == before
 
 
+@pytest.mark.parametrize("number", ["2", "x", "-1", "9" * 30, "%3Cscript%3E"])
+def test_a_rollout_that_is_not_there_is_said_and_nothing_breaks(desk: FrontDesk, number: str) -> None:
+    page = signed_in(desk, "anna").get(f"/rollouts/{number}")
+    assert page.status_code == 400 and "the number of a rollout" in page.text and "<script>" not in page.text
+
+
 def test_a_stranger_sees_the_sign_in_page_and_nothing_else(desk: FrontDesk) -> None:
     browser = client(desk)
     for asked in ROUTES:
