@@ -16,8 +16,8 @@ from device_manager.adapters.store_rollouts import SqlRollouts
 from device_manager.front_desk import FrontDesk, open_front_desk
 from device_manager.identities import Authority
 from device_manager.monitoring.alert import Alert
-from device_manager.rollouts.model import Judgement, Rules, Update, parse_stage
-from device_manager.rollouts.service import Wanted
+from device_manager.rollouts import states
+from device_manager.rollouts.model import Judgement, Rollout, Rules, Update, parse_stage
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER, Scope
 from device_manager.settings import Settings
 from device_manager.web.dashboard import application
@@ -45,19 +45,16 @@ def furnish(desk: FrontDesk, *, people: bool = True) -> None:
 
 def roll_out(desk: FrontDesk, now_ms: int) -> None:
     """Add a rollout that runs: its canaries are through, the gate found something, stage 2 waits for approval."""
-    rollouts, kept = desk.rollouts().rollouts, SqlRollouts(desk.fleet.operations)
-    stages = tuple(map(parse_stage, ("3", "50%", "all")))
-    made = rollouts.create(Wanted(2, stages, rules=Rules(approve_stages=True)), scope=Scope("test"))
-    rollouts.start(made.id, scope=Scope("test"))
-    before, revision = kept.load(made.id) or (made, 0)
+    kept, stages = SqlRollouts(desk.fleet.operations), tuple(map(parse_stage, ("3", "50%", "all")))
+    told, reason = Judgement(0, now_ms, "unknown", (FINDING,)), "waits for approval of stage 2"
+    rules, state = Rules(approve_stages=True), states.RUNNING
+    made = kept.add(Rollout(0, 2, stages=stages, rules=rules, state=state, reason=reason, judgement=told))
     updates = {
         name_of(i): Update(name_of(i), 0 if i < 4 else 1 if i < 9 else 2, "succeeded" if i < 4 else "queued")
         for i in range(1, 13)
     }
     updates[CANARY] = updates[CANARY]._replace(state="rolled_back", reason="no session within 300 s")
-    told = Judgement(0, now_ms, "unknown", (FINDING,))
-    reason = "waits for approval of stage 2"
-    kept.save(replace(before, updates=updates, judgement=told, reason=reason), before, revision)
+    kept.save(replace(made, updates=updates), made, 0)
 
 
 def fleet(directory: Path, port: int = 8080, **choices: object) -> Settings:
