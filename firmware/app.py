@@ -149,7 +149,7 @@ class Node:
         elif kind == "time":
             self._take_time(fields["unix_s"])
         elif kind == "reboot":
-            self.reboot({}, fields["reason"])
+            self._restart(fields["reason"])
         elif kind == "order":
             self._obey(fields["signed"])
         elif kind in ("offer", "chunk"):
@@ -276,9 +276,13 @@ class Node:
                 self.remember("watchdog: no sign of life from " + late)
             await asyncio.sleep_ms(_WATCH_MS)
 
-    def reboot(self, _: dict, reason: str = "reboot was ordered") -> str:
-        self._reboot_task = asyncio.create_task(self._reset_soon(reason))
+    def reboot(self, _: dict, reason: str = "reboot") -> str:
+        """Restart because somebody wants it; the manager counts it as no crash."""
+        self._restart(messages.ORDERED + reason)
         return ""
+
+    def _restart(self, reason: str) -> None:
+        self._reboot_task = asyncio.create_task(self._reset_soon(note.clip(reason)))
 
     async def _reset_soon(self, reason: str) -> None:
         await asyncio.sleep_ms(_REBOOT_MS)

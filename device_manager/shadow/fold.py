@@ -22,12 +22,12 @@ from device_manager.ports import (
 )
 from device_manager.shadow import alerts as a
 from device_manager.shadow import holes as h
-from firmware.wire import releases
+from firmware.wire import messages, releases
 
 # What a node says of numbers that the manager waits for and it no longer has, see firmware.link.delivery. It lets go
 # only of what was committed, so a manager that lacks them has gone back to an older database.
 NOT_HELD = "no longer held"
-CRASHED = "crash"
+CRASHED, ORDERED = "crash", "ordered"
 _AHEAD_S = 3600  # a clock further ahead than this must not make all states after it look old
 
 
@@ -72,7 +72,7 @@ class Shadow:
     """Its last report: state (None: one that we do not know), number, reason, since_ms (of this state of this number
     and attempt), bytes, total, attempt; empty before the first. See `firmware.wire.releases`."""
     resets: dict[str, int] = field(default_factory=dict)
-    """Starts that we saw by cause: those of health, or CRASHED when that boot told of one."""
+    """Starts that we saw by cause: those of health, or CRASHED or ORDERED when that boot told of it."""
     health_ms: int | None = None  # receipt
     offline_ms: int | None = None  # when we learnt that it is not connected; None while it is
     clock_offset_s: int | None = None  # its time less ours in the newest health message; None: it had no time
@@ -195,7 +195,9 @@ def _health(shadow: Shadow, event: HealthSeen) -> Shadow:
 
 
 def _one_more(resets: dict[str, int], fields: dict[str, Any]) -> dict[str, int]:
-    cause = CRASHED if fields.get("last_crash") else str(fields.get("reset_cause"))
+    told = str(fields.get("last_crash") or "")
+    crashed = ORDERED if told.startswith(messages.ORDERED) else CRASHED
+    cause = crashed if told else str(fields.get("reset_cause"))
     return {**resets, cause: resets.get(cause, 0) + 1}
 
 

@@ -17,6 +17,7 @@ MESSAGE_MAX_BYTES = 4096
 TEXT_MAX_BYTES = 255
 WANT_MAX = 32
 LINES_MAX = 32
+ORDERED = "ordered: "  # begins `last_crash` of a reset that was wanted, which is no crash
 
 FIELDS = {
     "state": (

@@ -153,3 +153,10 @@ def test_running_release_is_what_the_node_says_and_unknown_when_it_says_nothing(
     assert (shadow.release, shadow.family) == (12, "x64")
     assert after(report(9, "succeeded", 13), shadow=shadow).release == 12
     assert after(state(6), shadow=shadow).release is None
+
+
+def test_starts_are_counted_by_cause_and_a_wanted_one_is_no_crash() -> None:
+    told = ("", "ordered: release 2 is tried", "ValueError: no | app.py:7 run", "watchdog: no sign of life from link")
+    boots = ({"boot": n, "reset_cause": "hard reset", "last_crash": crash} for n, crash in enumerate(told, 2))
+    shadow = after(*(HealthSeen(n, fields) for n, fields in enumerate(({"boot": 1}, *boots))))
+    assert shadow.resets == {"hard reset": 1, "ordered": 1, "crash": 2}

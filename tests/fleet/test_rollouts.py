@@ -19,6 +19,7 @@ from device_manager.adapters.mosquitto import find
 from device_manager.rolling_out import open_rollouts
 from device_manager.rollouts import states
 from device_manager.settings import Timing
+from device_manager.shadow.fold import CRASHED, ORDERED
 from firmware.wire import releases
 from tests.fleet.fleet import Fleet
 from tests.fleet.ordering import make_cheap
@@ -89,6 +90,7 @@ def wait_for_rollout(fleet: Fleet, number: int, state: str) -> list[dict[str, in
 
 def test_good_release_goes_through_canary_and_second_stage_by_itself(fleet: Fleet, tmp_path: Path) -> None:
     release = build(fleet, sources(tmp_path, {"__init__.py": version("1.0.0")})).number
+    crashes = [shadow.resets.get(CRASHED) for shadow in shadows(fleet).values()]
     number = begin(fleet, release)
     canary = canary_of(fleet, number)
     seen = wait_for_rollout(fleet, number, states.FINISHED)
@@ -96,6 +98,8 @@ def test_good_release_goes_through_canary_and_second_stage_by_itself(fleet: Flee
     alone = [running for running in seen if list(running.values()).count(release) == 1]
     assert alone and all(running[canary] == release for running in alone)
     assert {shadow.firmware for shadow in shadows(fleet).values()} == {"1.0.0"}
+    wait_for(lambda: fleet.tend() or all(shadow.resets.get(ORDERED) for shadow in shadows(fleet).values()))
+    assert [shadow.resets.get(CRASHED) for shadow in shadows(fleet).values()] == crashes  # a restart into it is none
     found = status(fleet, number)
     assert [stage[releases.SUCCEEDED] for stage in found["stages"]] == [1, 2]
     assert found["bytes_sent"] > 0 and not found["remarks"]
