@@ -31,7 +31,7 @@ PEOPLE = {"vera": VIEWER, "toni": TECHNICIAN, "anna": ADMIN}
 
 
 def furnish(desk: FrontDesk, *, people: bool = True) -> None:
-    """Add one person of each role, and an alert about the node with the faulty sensor."""
+    """Add one person of each role, an alert about the node with the faulty sensor, and a rollout."""
     for name, role in PEOPLE.items() if people else ():
         desk.people.add(name, role, PASSWORD, scope=Scope("test"))
     now_ms, node = int(time.time() * 1000), name_of(FAULTY)
