@@ -26,7 +26,11 @@ from tests.fleet.ordering import make_cheap
 from tests.fleet.updating import build, make_quick, shadows, sources, version
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.skipif(find() is None, reason="mosquitto is not installed"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.skipif(find() is None, reason="mosquitto is not installed"),
+    pytest.mark.slow,
+    pytest.mark.timeout(360),
+]
 QUICK = Timing(record_s=1, frame_s=2)
 CITYNODE = [sys.executable, "-c", "from device_manager.cli import main; main()", "rollout"]
 SECONDS = ["--soak-hours", "0.0005", "--minimum", "1", "--no-gate"]
@@ -81,7 +85,7 @@ def wait_for_rollout(fleet: Fleet, number: int, state: str) -> list[dict[str, in
 
     try:
         with open_rollouts(fleet.settings) as opened:
-            wait_for(there, every_s=0.5)
+            wait_for(there, 240, every_s=0.5)
     except AssertionError as error:
         logs = "\n".join(node.log.read_text()[-1500:] for node in fleet.nodes)
         raise AssertionError(f"{json.dumps(status(fleet, number), indent=1)}\n{logs}") from error
