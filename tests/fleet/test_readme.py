@@ -23,7 +23,7 @@ def _consumer() -> str:
     return block
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_the_consumer_of_the_readme_reads_a_running_demo(tmp_path: Path) -> None:
     data, script, output = tmp_path / "data", tmp_path / "consumer.py", tmp_path / "readings"
     script.write_text(_consumer(), "utf-8")
@@ -31,7 +31,7 @@ def test_the_consumer_of_the_readme_reads_a_running_demo(tmp_path: Path) -> None
     options = ["demo", "--nodes", "2", "--keep", str(data), "--record-seconds", "1", "--frame-seconds", "3"]
     demo = subprocess.Popen([sys.executable, "-c", main, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        wait_for(lambda: (data / "broker.pid").exists(), 20)
+        wait_for(lambda: (data / "broker.pid").exists())
         port = re.search(r"^port = (\d+)", (data / "settings.toml").read_text("utf-8"), re.M)
         assert port
         time.sleep(1)  # the broker has just been started
@@ -39,7 +39,7 @@ def test_the_consumer_of_the_readme_reads_a_running_demo(tmp_path: Path) -> None
             command = [sys.executable, str(script), str(data), port[1]]
             consumer = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=tmp_path)
         try:
-            wait_for(lambda: len(output.read_text().splitlines()) > 200, 40)
+            wait_for(lambda: len(output.read_text().splitlines()) > 200)
         finally:
             consumer.kill()
             consumer.wait()

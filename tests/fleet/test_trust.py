@@ -118,7 +118,8 @@ def test_commands_are_answered_by_the_node_and_kept_in_the_audit_log(fleet: Flee
     looked, ended = (settled(fleet, order) for order in sent)
     assert looked.state == ended.state == DONE
     assert looked.lines[0].startswith("gate works, 0 faults: footfall_in=") and ended.lines == ()
-    assert [entry.action for entry in orders.audit.entries(subject="node-00")] == ["node.command"] * 2
+    actions = [entry.action for entry in orders.audit.entries(subject="node-00")]
+    assert actions == ["node.command", "node.command", "node.add"]
     with pytest.raises(UsageError, match="expected one of health, .*got dance"):
         orders.command("node-00", "dance", time.time(), scope=local())
     with pytest.raises(Forbidden, match="the role technician to send node-00 a command, got anna, a viewer"):

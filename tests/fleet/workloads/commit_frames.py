@@ -19,6 +19,7 @@ from device_manager.adapters.store_register import SqlRegister
 from device_manager.adapters.store_sql import SqlStore
 from device_manager.ingest.commit import Committer
 from device_manager.ports import Incoming
+from device_manager.registry.changes import AddNode
 from device_manager.shadow import JsonFold
 from firmware.wire import frame, records, topics
 
@@ -64,8 +65,7 @@ def main(database: str) -> None:
     create_database(path)
     reader = SqlReader(path)
     register = SqlRegister(path, reader)
-    for node in range(NODES):
-        register.add_node(f"node-{node}", "accepted", NOW_MS)
+    register.write([AddNode(f"node-{node}", "accepted", NOW_MS) for node in range(NODES)])
     register.close()
     reader.close()
     committer = Committer(SqlStore(path), Cbor2Codec(), JsonFold())
