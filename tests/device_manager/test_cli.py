@@ -159,7 +159,8 @@ def test_init_makes_a_private_directory(citynode: Citynode, tmp_path: Path, free
     }  # fmt: skip
     assert data.stat().st_mode & 0o777 == 0o700
     private = [path for path in data.rglob("*") if path.is_file() and path.suffix in (".key", ".db")]
-    assert len(private) == 6
+    keys = {f"{name}.key" for name in ("broker", "ca", "issuer", "manager", "mirror", "twin")}
+    assert {path.name for path in private} == {"citynode.db", *keys}
     assert {path.stat().st_mode & 0o077 for path in private} == {0}
 
 
