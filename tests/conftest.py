@@ -41,7 +41,7 @@ def micropython() -> Run:
     program = find_micropython()
 
     def run(
-        source: str | Path, *arguments: str, timeout_s: float = 30, heap: str | None = None,
+        source: str | Path, *arguments: str, timeout_s: float = 120, heap: str | None = None,
         cwd: str | Path | None = None, path: Iterable[str | Path] = (),
     ) -> subprocess.CompletedProcess[str]:  # fmt: skip
         command = [program, *(["-X", f"heapsize={heap}"] if heap else [])]

@@ -106,7 +106,8 @@ class PahoBroker:
     def start(self, deliver: Callable[[Incoming], None]) -> None:
         """Connect and subscribe; BrokerError when the broker does not answer, or says no, within 10 s.
 
-        Later losses of the connection are mended in the background, for ever.
+        What is published after it returned is delivered. Later losses of the connection are mended in the background,
+        for ever.
         """
         self._deliver = deliver
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it out
@@ -174,6 +175,7 @@ class PahoBroker:
         client.reconnect_delay_set(min_delay=1, max_delay=15)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         if self._address.tls:
             client.tls_set_context(tls_context(self._address.tls))
@@ -183,8 +185,7 @@ class PahoBroker:
         self, client: paho.Client, _: object, __: object, reason: ReasonCode, ___: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._refusal = str(reason)
-            self._answered.set()
+            self._refuse(reason)
             return
         with self._lock:
             self._connection += 1
@@ -195,8 +196,18 @@ class PahoBroker:
         options = SubscribeOptions(qos=1, retainHandling=handling)
         client.subscribe(self._address.subscription, options=options)
         self._subscribed_before = True
-        self._answered.set()
         _log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
+
+    def _on_subscribe(
+        self, _: paho.Client, __: object, ___: int, reasons: list[ReasonCode], ____: Properties | None
+    ) -> None:
+        if reasons[0].is_failure:
+            self._refuse(reasons[0])
+        self._answered.set()
+
+    def _refuse(self, reason: ReasonCode) -> None:
+        self._refusal = str(reason)
+        self._answered.set()
 
     def _on_disconnect(
         self, _: paho.Client, __: object, ___: object, reason: ReasonCode, ____: Properties | None
@@ -213,6 +224,7 @@ class PahoBroker:
         except UnicodeDecodeError:
             topic = "not UTF-8"
         assert self._deliver is not None  # start() set it before connecting
+        self._answered.set()  # a kept session's messages come before the answer to the subscription
         self._deliver(Incoming(topic, bytes(message.payload), self._clock.now_ms(), message.retain, token))
 
     def _broker_error(self, got: str) -> BrokerError:

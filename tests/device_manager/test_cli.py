@@ -339,7 +339,7 @@ def broker_pid(tmp_path: Path) -> int:
 def test_serve_ends_cleanly_by_a_signal(serving: Serving, tmp_path: Path, number: int) -> None:
     pid = broker_pid(tmp_path)
     serving.process.send_signal(number)
-    assert serving.process.wait(10) == 0
+    assert serving.process.wait(90) == 0
     assert "stopping" in serving.log.read_text()
     assert not exists(pid)
     assert not (tmp_path / "data" / "broker.pid").exists()
@@ -376,7 +376,7 @@ def test_serve_killed_leaves_no_broker_and_starts_again(start_serving: Callable[
     again = start_serving()
     assert not exists(pid)
     again.process.terminate()
-    assert again.process.wait(10) == 0
+    assert again.process.wait(90) == 0
 
 
 def test_export_of_an_empty_store_is_a_header_or_nothing(called: Citynode, fleet: Path) -> None:

@@ -77,7 +77,7 @@ def test_demo_ends_by_itself_with_all_nodes_reporting_and_nothing_left(
     process = start(*FAST, "--seconds", "10", "--json")
     wait_for(lambda: len(descendants(process.pid)) == PROCESSES)
     left = descendants(process.pid)
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert errors == ""
     rows = json.loads(output)
@@ -103,7 +103,7 @@ def test_demo_ended_by_a_signal_leaves_nothing(
     wait_for(lambda: len(descendants(process.pid)) == PROCESSES)
     left = descendants(process.pid)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=90)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert errors.splitlines()[-1] == "ended; no process is left"
     assert "records of 1 s and frames of 3 s here; nodes in the field take 60 s and 300 s" in errors
@@ -126,7 +126,7 @@ def test_demo_on_iotcore_reports_and_says_that_nobody_is_checked(
     start: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     process = start(*FAST, "--seconds", "9", "--broker", "iotcore", "--keep", str(tmp_path / "kept"))
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=120)
     assert "iotcore checks nobody, so it listens on 127.0.0.1 only" in errors
     assert "kempten-03 at Hofgarten reports" in errors
     assert output.splitlines()[0].startswith("site\tnode\tstate\tPM2.5 µg/m³")
@@ -165,7 +165,7 @@ def on_terminal(command: list[str], columns: int, variables: dict[str, str]) -> 
 
 def test_number_of_nodes_beyond_the_limit_is_one_line(start: Callable[..., "subprocess.Popen[str]"]) -> None:
     process = start("--nodes", "100000")
-    _, errors = process.communicate(timeout=90)
+    _, errors = process.communicate(timeout=120)
     assert errors == "citynode: expected 1 to 200 nodes, got 100000; name another number with --nodes\n"
     assert process.returncode == 2
 

@@ -120,7 +120,7 @@ def test_compiled_contract_holds_the_golden_vectors(tmp_path: Path) -> None:
     assert not list(root.rglob("*.py"))
     command = [find_micropython(), str(ROOT / "tests" / "contract" / "check_vectors.py"), str(VECTORS)]
     environment = {**os.environ, "MICROPYPATH": f"{root}:.frozen"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     assert done.stdout.startswith("checked "), done.stdout + done.stderr
     assert compile_firmware(tmp_path) == root, "the same sources are not compiled twice"
 
@@ -130,6 +130,6 @@ def test_names_of_a_whole_node_stay_below_the_next_table(tmp_path: Path) -> None
     root = compile_firmware(tmp_path)
     environment = {**os.environ, "MICROPYPATH": f"{root}:{root}/firmware/virtual:.frozen"}
     command = [find_micropython(), "-X", "heapsize=4m", "-c", COUNT_NAMES]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180)
     names = int(done.stdout.split("n_qstr=")[1].split(",")[0])
     assert names < 1100, done.stdout

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from firmware.wire import messages, topics
 from tests.fakes.broker import FailingStore
 from tests.fakes.speaker import Speaker
 from tests.fakes.stores import Bench
+from tests.firmware.link_rig import CONNACK, BadBroker
 from tests.waiting import wait_for
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -66,11 +68,13 @@ class Node:
         self.down: list[bytes] = []
         self._client = paho.Client(CallbackAPIVersion.VERSION2, speaker.name, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = lambda _, __, message: self.down.append(bytes(message.payload))
+        self._listens = threading.Event()
         self._client.on_connect = lambda *_: self._client.subscribe(f"citynode/1/{speaker.name}/down/#", 1)
+        self._client.on_subscribe = lambda *_: self._listens.set()
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        wait_for(self._client.is_connected)
+        wait_for(self._listens.is_set)
 
     def send(self, *sent: Incoming, retain: bool = False) -> None:
         for message in sent:
@@ -160,6 +164,13 @@ def test_no_broker_says_what_to_do(free_port: int) -> None:
         BrokerError, match=f"expected an MQTT 5 broker at 127.0.0.1:{free_port}, got .*refused.*; check"
     ):
         PahoBroker(BrokerAddress("127.0.0.1", free_port, "citynode-manager")).start(lambda _: None)
+
+
+def test_broker_that_refuses_the_subscription_is_named() -> None:
+    strict = BadBroker(CONNACK, b"\x90\x04\x00\x01\x00\x87")
+    with pytest.raises(BrokerError, match="got Not authorized; check that it runs and whom it lets in"):
+        PahoBroker(BrokerAddress("127.0.0.1", strict.port, "citynode-manager")).start(lambda _: None)
+    strict.close()
 
 
 def test_unreadable_tls_files_are_named(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ print(mark, bench.committer.commit(batch).watermarks[0].next - mark)
 
 def test_full_disk_loses_nothing_and_the_store_works_again_with_space(bench: Bench) -> None:
     run = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(bench.path.parent)], capture_output=True, text=True, cwd=ROOT, timeout=60
+        [sys.executable, "-c", LIMITED, str(bench.path.parent)], capture_output=True, text=True, cwd=ROOT, timeout=180
     )
     assert run.returncode == 0, run.stderr
     message, marks = run.stdout.splitlines()

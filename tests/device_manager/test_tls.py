@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -230,6 +231,12 @@ class Client:
         self.mqtt.connect("localhost", fleet.port)
         self.mqtt.loop_start()
 
+    def subscribe(self, topic: str) -> None:
+        granted = threading.Event()
+        self.mqtt.on_subscribe = lambda *_: granted.set()
+        self.mqtt.subscribe(topic, qos=1)
+        wait_for(granted.is_set)
+
     def publish(self, topic: str, payload: bytes) -> ReasonCode:
         before = len(self.published)
         self.mqtt.publish(topic, payload, qos=1)
@@ -255,7 +262,7 @@ def test_account_may_do_what_its_role_says_and_is_out_when_it_is_revoked(fleet: 
     assert worker.publish("citynode/1/acc-01/down/order", b"order").getName() == "Not authorized"
     for client in (scada, worker):
         assert client.publish(frame, b"frame").getName() == "Not authorized"
-        client.mqtt.subscribe("citynode/#", qos=1)
+        client.subscribe("citynode/#")
 
     def both_heard() -> bool:
         node.publish(frame, b"own")
@@ -275,8 +282,7 @@ def test_access_rules_bind_everybody_to_their_topics(fleet: Fleet) -> None:
     twin = Client(fleet, fleet.settings.identities / "twin")
     nodes = [Client(fleet, fleet.pem(n, fleet.authority.issue_node(n, NOW_S))) for n in ("acl-01", "acl-02")]
     for client in (manager, twin, *nodes):
-        client.mqtt.subscribe("citynode/#", qos=1)
-    time.sleep(0.2)  # until the subscriptions stand
+        client.subscribe("citynode/#")
 
     assert not nodes[0].publish("citynode/1/acl-01/up/frame", b"own").is_failure
     assert nodes[0].publish("citynode/1/acl-02/up/frame", b"foreign").getName() == "Not authorized"
@@ -315,8 +321,7 @@ def test_node_with_anothers_client_id_is_given_its_own(fleet: Fleet) -> None:
 
 def test_message_of_a_megabyte_reaches_the_manager_and_a_larger_one_ends_the_sender(fleet: Fleet) -> None:
     manager = Client(fleet, fleet.settings.identities / "manager")
-    manager.mqtt.subscribe("citynode/1/big-01/up/#", qos=1)
-    time.sleep(0.2)
+    manager.subscribe("citynode/1/big-01/up/#")
     node = Client(fleet, fleet.pem("big-01", fleet.authority.issue_node("big-01", NOW_S)))
     assert not node.publish("citynode/1/big-01/up/frame", bytes(1_048_576)).is_failure
     wait_for(lambda: bool(manager.received))

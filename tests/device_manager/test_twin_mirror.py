@@ -75,7 +75,9 @@ class Consumer:
 
     def read(self, *topics: str) -> None:
         wait_for(self.client.is_connected)
+        granted = len(self.granted) + len(topics)
         self.client.subscribe([(topic, 1) for topic in topics])
+        wait_for(lambda: len(self.granted) >= granted)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -163,8 +165,8 @@ def test_token_reads_over_websocket_writes_nothing_and_is_thrown_out_when_revoke
         assert consumer.answers == [135, 135, 135]  # MQTT 5: not authorized
         consumer.gone.clear()
         accounts.revoke("map", 2, scope=ANNA)
-        assert consumer.gone.wait(60)
-        assert consumer.refused.wait(60)
+        assert consumer.gone.wait(120)
+        assert consumer.refused.wait(120)
         consumer.close()
 
 
@@ -188,7 +190,7 @@ def test_token_of_a_site_reads_nothing_of_another(house: House) -> None:
 @needs_websockets
 def test_wrong_password_is_refused(house: House) -> None:
     stranger = Consumer(house.settings, "twin.map", "cnt_guess")
-    assert stranger.refused.wait(60)
+    assert stranger.refused.wait(120)
     stranger.close()
 
 

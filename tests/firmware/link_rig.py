@@ -73,11 +73,14 @@ class Manager:
         self.wants = True
         self.silent = False
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="manager", protocol=mqtt.MQTTv5)
+        listens = threading.Event()
         self._client.on_connect = lambda *_: self._client.subscribe(topics.ALL_UP, qos=1)
+        self._client.on_subscribe = lambda *_: listens.set()
         self._client.on_message = lambda _, __, message: self._take(message)
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
+        wait_for(listens.is_set)
 
     def stop(self) -> None:
         """Disconnect."""

@@ -31,7 +31,7 @@ def test_link_on_micropython(case: str, micropython: Run) -> None:
 def test_link_on_cpython(case: str) -> None:
     """The same case on this Python."""
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), case], capture_output=True, text=True, timeout=60,
+        [sys.executable, str(SCRIPT), case], capture_output=True, text=True, timeout=180,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ON_NODE}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -46,9 +46,10 @@ def start() -> Iterator[StartNode]:
 
 
 def test_all_records_arrive_once_and_are_released(broker: Broker, manager: Manager, start: StartNode) -> None:
-    node = start(broker.port, records=120, seconds=3, limits={"WILL_DELAY_S": 1})
+    node = start(broker.port, records=120, seconds=60, limits={"WILL_DELAY_S": 1})
     node.wait(released=120, buffered=0)
-    node.finish()
+    node.kill()
+    assert not node.noise
     assert set(manager.copies.values()) == {1}
     for seq, payload in manager.committed.items():
         assert frame.decode(payload).values == [seq]
@@ -62,7 +63,7 @@ def test_all_records_arrive_once_and_are_released(broker: Broker, manager: Manag
 
 
 def test_killed_broker_costs_nothing(broker: Broker, manager: Manager, start: StartNode) -> None:
-    node = start(broker.port, records=10, every_ms=40, at_most=150, seconds=20)
+    node = start(broker.port, records=10, every_ms=40, at_most=150, seconds=90)
     for count in (30, 70):
         wait_for(lambda count=count: len(manager.committed) >= count)
         broker.kill()
@@ -74,7 +75,7 @@ def test_killed_broker_costs_nothing(broker: Broker, manager: Manager, start: St
 
 def test_message_that_died_after_puback_is_sent_again(broker: Broker, manager: Manager, start: StartNode) -> None:
     manager.forgets, manager.wants = {5}, False
-    node = start(broker.port, records=8, seconds=20)
+    node = start(broker.port, records=8, seconds=90)
     node.wait(released=5)
     node.wait(released=8)
     assert manager.copies[5] == 2
@@ -83,15 +84,15 @@ def test_message_that_died_after_puback_is_sent_again(broker: Broker, manager: M
 
 def test_hole_that_the_manager_wants_is_sent_at_once(broker: Broker, manager: Manager, start: StartNode) -> None:
     manager.forgets = {3, 4, 9}
-    node = start(broker.port, records=20, seconds=20, config={"resend_s": 1000})
+    node = start(broker.port, records=20, seconds=90, config={"resend_s": 1000})
     node.wait(released=20)
     assert {seq for seq, count in manager.copies.items() if count > 1} >= {3, 4, 9}
 
 
 def test_record_that_is_never_accepted_becomes_a_loss(broker: Broker, manager: Manager, start: StartNode) -> None:
     manager.deaf_to = {2}
-    node = start(broker.port, records=6, seconds=30, config={"resend_s": 0.2})
-    node.wait(released=7, seconds=25)
+    node = start(broker.port, records=6, seconds=90, config={"resend_s": 0.2})
+    node.wait(released=7)
     assert [(loss["first"], loss["last"], loss["reason"]) for loss in manager.losses] == [(2, 2, "not accepted")]
     assert manager.copies[2] >= 6
     assert node.last["lost"] == 1
@@ -99,7 +100,7 @@ def test_record_that_is_never_accepted_becomes_a_loss(broker: Broker, manager: M
 
 def test_silent_manager_does_not_keep_live_records_back(broker: Broker, manager: Manager, start: StartNode) -> None:
     manager.silent = True
-    node = start(broker.port, records=30, every_ms=200, at_most=50, seconds=30, config={"resend_s": 1000})
+    node = start(broker.port, records=30, every_ms=200, at_most=50, seconds=90, config={"resend_s": 1000})
     wait_for(lambda: len(manager.committed) == 50)
     assert set(manager.copies.values()) == {1}
     manager.watermark()
@@ -108,7 +109,7 @@ def test_silent_manager_does_not_keep_live_records_back(broker: Broker, manager:
 
 def test_bad_watermarks_are_ignored_and_counted(broker: Broker, manager: Manager, start: StartNode) -> None:
     manager.silent = True
-    node = start(broker.port, records=4, seconds=30)
+    node = start(broker.port, records=4, seconds=90)
     wait_for(lambda: len(manager.committed) == 4)
     manager.watermark(log=LOG + 1)
     manager.watermark(next_seq=5)
@@ -118,7 +119,7 @@ def test_bad_watermarks_are_ignored_and_counted(broker: Broker, manager: Manager
 
 
 def test_full_outbox_tells_the_manager_what_it_dropped(broker: Broker, manager: Manager, start: StartNode) -> None:
-    node = start(broker.port, records=1500, blocks=4, seconds=30)
+    node = start(broker.port, records=1500, blocks=4, seconds=90)
     wait_for(lambda: node.last.get("buffered") == 0 and node.last["head"] > 1500)
     head = node.last["head"]
     assert sorted(manager.committed) == list(range(head))
@@ -128,7 +129,7 @@ def test_full_outbox_tells_the_manager_what_it_dropped(broker: Broker, manager: 
 
 
 def test_orders_reach_the_app_and_garbage_is_counted(broker: Broker, manager: Manager, start: StartNode) -> None:
-    node = start(broker.port, seconds=30)
+    node = start(broker.port, seconds=90)
     node.wait(state="send")
     manager.send("command", messages.encode("command", {"id": 7, "name": "x", "arguments": {}, "expires": 9}), qos=1)
     order = node.wait(order="command")
@@ -150,7 +151,7 @@ def test_orders_reach_the_app_and_garbage_is_counted(broker: Broker, manager: Ma
 def test_message_over_the_packet_limit_does_not_reach_the_node(
     broker: Broker, manager: Manager, start: StartNode
 ) -> None:
-    node = start(broker.port, seconds=20)
+    node = start(broker.port, seconds=90)
     node.wait(state="send")
     manager.send("chunk", bytes(1_000_000), qos=1)
     manager.send("desired", b"", qos=1)
@@ -159,7 +160,7 @@ def test_message_over_the_packet_limit_does_not_reach_the_node(
 
 
 def test_health_goes_out_while_records_are_sent(broker: Broker, manager: Manager, start: StartNode) -> None:
-    start(broker.port, records=200, seconds=3, health=True)
+    start(broker.port, records=200, seconds=60, health=True)
     wait_for(lambda: len(manager.committed) == 200 and len(manager.other) > 3)
     assert {kind for kind, _ in manager.other} == {"health"}
 
@@ -169,11 +170,12 @@ def test_publish_that_the_access_list_forbids_costs_no_record(tmp_path: Path, fr
     (tmp_path / "acl").chmod(0o600)
     broker = Broker(tmp_path, free_port, f"allow_anonymous true\nacl_file {tmp_path}/acl\n")
     try:
-        node = start(broker.port, records=30, seconds=20, config={"resend_s": 0.2})
+        node = start(broker.port, records=30, seconds=90, config={"resend_s": 0.2})
         node.error("publish: expected success, got reason 0x87")
+        wait_for(lambda: node.last["refused"] >= 8)  # a window, then ever more rarely
         time.sleep(3)
         assert node.last["lost"] == 0
-        assert 8 <= node.last["refused"] < 80  # a window, then ever more rarely
+        assert node.last["refused"] < 80
         assert node.last["state"] == "send"
     finally:
         broker.kill()
@@ -181,7 +183,7 @@ def test_publish_that_the_access_list_forbids_costs_no_record(tmp_path: Path, fr
 
 def test_broker_that_never_answers_ends_in_a_deadline(start: StartNode) -> None:
     broker = BadBroker()
-    node = start(broker.port, seconds=20, limits=SHORT)
+    node = start(broker.port, seconds=90, limits=SHORT)
     node.error("open: expected an answer within 400 ms, got none")
     wait_for(lambda: broker.connections >= 2)
     broker.close()
@@ -196,7 +198,7 @@ def test_half_open_link_ends_in_a_deadline(start: StartNode) -> None:
         if records == 0:  # the broker asks for a keepalive of one second
             answers = (b"\x20\x06\x00\x00\x03\x13\x00\x01", *answers[1:])
         broker = BadBroker(*answers)
-        node = start(broker.port, records=records, seconds=20, limits=SHORT)
+        node = start(broker.port, records=records, seconds=90, limits=SHORT)
         node.error(error)
         node.kill()
         broker.close()
@@ -210,7 +212,7 @@ def test_broker_that_breaks_the_protocol_is_told_why(start: StartNode) -> None:
         (b"\x40\x00", b"\xe0\x01\x81"),
     ):
         broker = BadBroker(CONNACK, SUBACK, packet)
-        node = start(broker.port, records=1, seconds=20)
+        node = start(broker.port, records=1, seconds=90)
         wait_for(lambda broker=broker, reason=reason: reason in broker.received)
         wait_for(lambda broker=broker: broker.connections >= 2)
         node.kill()
@@ -220,7 +222,7 @@ def test_broker_that_breaks_the_protocol_is_told_why(start: StartNode) -> None:
 def test_refused_connection_is_named_and_the_next_broker_tried(broker: Broker, start: StartNode) -> None:
     refusing = BadBroker(b"\x20\x03\x00\x87\x00")
     addresses = [{"host": "127.0.0.1", "port": port} for port in (refusing.port, broker.port)]
-    node = start(0, seconds=20, config={"brokers": addresses})
+    node = start(0, seconds=90, config={"brokers": addresses})
     node.error("open: expected the broker to accept the node, got reason 0x87")
     node.wait(state="send")
     refusing.close()
@@ -229,11 +231,14 @@ def test_refused_connection_is_named_and_the_next_broker_tried(broker: Broker, s
 def test_second_node_of_the_same_name_makes_both_come_back_late(
     broker: Broker, manager: Manager, start: StartNode
 ) -> None:
-    nodes = [start(broker.port, seconds=20) for _ in range(2)]
-    time.sleep(10)
-    for node in nodes:
-        opened = [line for line in node.lines if line.get("state") in ("open", "announce")]
-        assert 2 <= len(opened) <= 7, node.lines
+    nodes = [start(broker.port, seconds=90) for _ in range(2)]
+
+    def opened(node: Node) -> int:
+        return sum(line.get("state") in ("open", "announce") for line in list(node.lines))
+
+    wait_for(lambda: all(opened(node) >= 2 for node in nodes))
+    time.sleep(8)
+    assert [node.lines for node in nodes if opened(node) > 7] == []
 
 
 def test_memory_does_not_grow_with_what_was_sent(broker: Broker, manager: Manager, start: StartNode) -> None:

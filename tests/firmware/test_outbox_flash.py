@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import time
 from pathlib import Path
@@ -54,13 +55,16 @@ def test_killed_process_loses_nothing_that_append_returned(tmp_path: Path) -> No
     )
     last = -1
     environment = {**os.environ, "MICROPYPATH": micropython_path()}
+    rng = random.Random(5)
     for _ in range(5):
         process = subprocess.Popen(
             [find_micropython(), "-c", source], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
         )
-        time.sleep(0.25)
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(40)]
+        time.sleep(rng.uniform(0, 0.05))
         process.kill()
-        lines = process.communicate()[0].split("\n")[:-1]
+        lines += process.communicate()[0].split("\n")[:-1]
         opened, start = lines[0].split()
         assert opened == "opened"
         assert int(start) > last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from firmware.hal import led
 from firmware.health import note
 from tests.conftest import ROOT, Run, find_micropython, micropython_path
 from tests.firmware.test_app import READ_OUTBOX, SENSORS
+from tests.waiting import wait_for
 
 RTC = """
 from firmware.hal.rtc import Rtc
@@ -191,19 +193,28 @@ def test_open_frame_survives_a_reset_and_is_kept_once(micropython: Run, tmp_path
     (tmp_path / "node.json").write_text(json.dumps(config))
     (tmp_path / "virtual.json").write_text('{"flash_bytes": 65536}')
 
-    def run_for(seconds: float, reset: bool) -> list[str]:
+    memory = tmp_path / "rtc.memory"
+
+    def kept() -> bytes:
+        return memory.read_bytes() if memory.exists() else b""
+
+    def outbox(copied: Path) -> list[str]:
+        copied.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "outbox.flash", copied)
+        done = micropython(READ_OUTBOX, cwd=copied, heap="1m")
+        return [line.split()[0] for line in done.stdout.splitlines()]
+
+    def run_until(kinds: list[str], reset: bool) -> None:
+        before = kept()
         command = [find_micropython(), "-X", "heapsize=400k", "-m", "firmware.main"]
         node = subprocess.Popen(command, cwd=tmp_path, env={"MICROPYPATH": micropython_path()})
-        time.sleep(seconds)
+        wait_for(lambda: kept()[10:12] not in (b"", b"\0\0") and kept() != before)  # an open frame of this start
         node.kill()
         node.wait()
         if reset:
             (tmp_path / "reset.cause").write_text("3")
-        outbox = micropython(READ_OUTBOX, cwd=tmp_path, heap="1m")
-        if reset:  # reading the outbox was a start too
-            (tmp_path / "reset.cause").write_text("3")
-        return [line.split()[0] for line in outbox.stdout.splitlines()]
+        assert outbox(tmp_path / "copy") == kinds
 
-    assert run_for(6, reset=True) == ["channels"]
-    assert run_for(3, reset=False) == ["channels", "frame", "channels"]
-    assert run_for(3, reset=False) == ["channels", "frame", "channels", "channels"]  # the power cut cost the open frame
+    run_until(["channels"], reset=True)
+    run_until(["channels", "frame", "channels"], reset=False)
+    run_until(["channels", "frame", "channels", "channels"], reset=False)  # the power cut cost the open frame

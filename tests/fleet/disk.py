@@ -35,7 +35,7 @@ class Op(NamedTuple):
 def record(command: list[str], directory: Path, trace: Path, environment: dict[str, str]) -> list[Op]:
     """Run `command` under strace; return what it did to files below `directory` and what it printed to stdout."""
     strace = ["strace", "-f", "-xx", "-s", "1048576", "-e", f"trace={CALLS}", "-o", str(trace)]
-    done = subprocess.run([*strace, *command], env=environment, capture_output=True, text=True, timeout=150)
+    done = subprocess.run([*strace, *command], env=environment, capture_output=True, text=True, timeout=400)
     if done.returncode:
         raise RuntimeError(f"the recorded program ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return list(_parse(trace.read_text("ascii"), str(directory.resolve())))

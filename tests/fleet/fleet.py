@@ -91,7 +91,7 @@ class Fleet:
         """End the manager in order, and the broker with it."""
         if self._manager:
             self._manager.terminate()
-            self._manager.wait(20)
+            self._manager.wait(90)
 
     def tend_manager(self) -> bool:
         """Be the service supervisor: a manager that ended by itself runs again; True when it had to be started."""
@@ -161,13 +161,13 @@ class Fleet:
 
     def committed(self) -> dict[str, int]:
         """Return how many numbers of each node's logs the manager has committed without a hole."""
-        with closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True, timeout=10)) as raw:
+        with closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True, timeout=60)) as raw:
             sql = "SELECT node.name, coalesce(sum(next), 0) FROM node LEFT JOIN log ON node_id = node.id GROUP BY name"
             return dict(raw.execute(sql))
 
     def refused(self) -> set[tuple[int, int]]:
         """Return (log, seq) of the records that the manager keeps as rejects."""
-        with closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True, timeout=10)) as raw:
+        with closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True, timeout=60)) as raw:
             return set(raw.execute("SELECT log, seq FROM reject WHERE log IS NOT NULL"))
 
     def outbox(self, index: int) -> dict[tuple[int, int], tuple[str, bytes]]:

@@ -91,7 +91,7 @@ class SwarmNode:
     async def _connect(self) -> asyncio.StreamReader:
         host, port = self._broker.connect_host, self._broker.port
         reader, self._writer = await asyncio.open_connection(
-            host, port, ssl=self._context, server_hostname=self._broker.server_name, ssl_handshake_timeout=60
+            host, port, ssl=self._context, server_hostname=self._broker.server_name, ssl_handshake_timeout=180
         )
         self.connections += 1
         self._flight.clear()

@@ -16,7 +16,6 @@ SECONDS = 25
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the files of a running process")
 def test_faults_of_every_kind_lose_and_repeat_nothing_and_all_come_back(tmp_path: Path) -> None:
     timing = Timing(record_s=1, frame_s=2, frame_records=30, resend_s=3)

@@ -14,7 +14,6 @@ SECONDS = 40
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_kills_at_random_moments_lose_and_repeat_nothing(tmp_path: Path) -> None:
     with Fleet(tmp_path, 8, Timing(record_s=1, frame_s=2, frame_records=30, resend_s=3)) as fleet:
         rng = random.Random(20261123)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-
-import pytest
 
 from hardware.catalog import quantities
 from tests.conftest import ROOT
@@ -18,12 +17,16 @@ from tests.waiting import wait_for
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _consumer() -> str:
     (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
     return block
 
 
-@pytest.mark.timeout(240)
 def test_the_consumer_of_the_readme_reads_a_running_demo(tmp_path: Path) -> None:
     data, script, output = tmp_path / "data", tmp_path / "consumer.py", tmp_path / "readings"
     script.write_text(_consumer(), "utf-8")
@@ -34,7 +37,7 @@ def test_the_consumer_of_the_readme_reads_a_running_demo(tmp_path: Path) -> None
         wait_for(lambda: (data / "broker.pid").exists())
         port = re.search(r"^port = (\d+)", (data / "settings.toml").read_text("utf-8"), re.M)
         assert port
-        time.sleep(1)  # the broker has just been started
+        wait_for(lambda: _answers(int(port[1])))
         with output.open("w") as file:
             command = [sys.executable, str(script), str(data), port[1]]
             consumer = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=tmp_path)
@@ -45,7 +48,7 @@ def test_the_consumer_of_the_readme_reads_a_running_demo(tmp_path: Path) -> None
             consumer.wait()
     finally:
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=30)
+        demo.communicate(timeout=120)
     rows = [line.split() for line in output.read_text("utf-8").splitlines()[:200]]
     assert {row[0] for row in rows} == {"kempten-01", "kempten-02"}
     assert all(abs(int(row[1]) - time.time()) < 300 for row in rows)

@@ -36,7 +36,6 @@ def deliver(fleet: Fleet) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_restore_of_an_older_database_names_what_is_gone_and_gets_back_what_is_held(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, 1, Timing(record_s=3600, frame_s=3600, resend_s=2))
     with fleet:

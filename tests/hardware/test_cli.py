@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 def citynode(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `citynode hardware` as a process."""
     command = [sys.executable, "-m", "device_manager.cli", "hardware", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
 
 
 def test_list_names_boards_sensors_and_designs() -> None:

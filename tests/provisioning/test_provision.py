@@ -73,7 +73,6 @@ def check_secrets(data: Path, key: bytes) -> None:
             assert key not in content, path
 
 
-@pytest.mark.timeout(400)
 def test_run_killed_at_each_step_goes_on_and_leaves_no_half_identity(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     with app.Manager(settings), make_bench(settings) as boards:
