@@ -105,7 +105,7 @@ def test_thread_tells_what_it_is_given(alert: Alert) -> None:
         deliverer = Deliverer(senders(Ways(None, Webhook(hook.url, "info")), "K", None), time.monotonic)
         deliverer.start()
         deliverer.tell([Notice(RAISED, alert)])
-        wait_for(lambda: len(hook.bodies) == 1, 60)
+        wait_for(lambda: len(hook.bodies) == 1)
         deliverer.stop()
 
 

@@ -303,7 +303,7 @@ class Serving:
         with self.log.open("w") as out:
             self.process = subprocess.Popen([*COMMAND, "serve", "--data", str(data)], stderr=out, env=environment())
 
-    def wait_for(self, text: str, timeout_s: float = 60) -> None:
+    def wait_for(self, text: str, timeout_s: float = 120) -> None:
         deadline_s = time.monotonic() + timeout_s
         while text not in self.log.read_text():
             assert time.monotonic() < deadline_s, self.log.read_text()

@@ -151,7 +151,7 @@ def on_terminal(command: list[str], columns: int, variables: dict[str, str]) -> 
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe(command[0], command, {**variables, "COLUMNS": str(columns), "LINES": "40", "TERM": "xterm"})
-    written, deadline_s = b"", time.monotonic() + 40
+    written, deadline_s = b"", time.monotonic() + 120
     while time.monotonic() < deadline_s:
         if select.select([terminal], [], [], 1)[0]:
             try:

@@ -122,7 +122,7 @@ def test_page_may_be_embedded_by_any_site(browser: Browser, address: str) -> Non
     frame = f'<iframe src="{address}/?lang=en" width="360" height="600"></iframe>'
     with embedding(frame.encode()) as city_site:
         tab.goto(city_site)
-        tab.frame_locator("iframe").locator("h1").wait_for(timeout=60_000)
+        tab.frame_locator("iframe").locator("h1").wait_for(timeout=120_000)
         assert tab.frame_locator("iframe").locator("h1").inner_text() == TEXTS["en"]["title"]
     tab.close()
 

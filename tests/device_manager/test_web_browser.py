@@ -39,7 +39,7 @@ PAGES = (
     "/me",
 )
 DESK, PHONE = {"width": 1380, "height": 900}, {"width": 390, "height": 844}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 
 class Visitor:

@@ -34,7 +34,7 @@ def kill_in_updates(folder: Path, nodes: int, rounds: int) -> Killed:
     make_quick(fleet, 60)
     new = old = 0
     with fleet:
-        wait_for(lambda: min(fleet.committed().values()) > 2, 180)
+        wait_for(lambda: min(fleet.committed().values()) > 2)
         for number in range(1, rounds + 1):
             root = sources(folder / f"source-{number}", {"__init__.py": version(f"1.0.{number}")})
             offer(fleet, build(fleet, root).number)

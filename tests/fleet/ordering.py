@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device_manager.orders.spool import WAITING, Order, Spool
 from tests.fleet.fleet import Fleet, change_json, read_json
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 GATE = {"name": "gate", "driver": "pulse_counter", "in_pin": 4, "out_pin": 5}
 
@@ -21,7 +21,7 @@ def order_of(fleet: Fleet, order: Order) -> Order:
     return next(o for o in Spool(fleet.settings.orders).orders(order.node) if o.counter == order.counter)
 
 
-def settled(fleet: Fleet, order: Order, timeout_s: float = 60) -> Order:
+def settled(fleet: Fleet, order: Order, timeout_s: float = PATIENCE_S) -> Order:
     """Wait until an order is answered or has expired, and return it."""
 
     def done() -> bool:
@@ -32,7 +32,7 @@ def settled(fleet: Fleet, order: Order, timeout_s: float = 60) -> Order:
     return order_of(fleet, order)
 
 
-def reports(fleet: Fleet, node: str, timeout_s: float = 60) -> None:
+def reports(fleet: Fleet, node: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait until something new of `node` is committed."""
     before = fleet.committed()[node]
 

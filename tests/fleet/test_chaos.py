@@ -23,9 +23,9 @@ def test_faults_of_every_kind_lose_and_repeat_nothing_and_all_come_back(tmp_path
         chaos = Chaos(fleet, random.Random(11), slower=0.3, pause_s=1.2)
         chaos.run(SECONDS)
         chaos.heal()
-        missing = chaos.wait_until_back(90)
+        missing = chaos.wait_until_back(180)
         fleet.retime(RARELY)
-        fleet.wait_until_delivered(60)
+        fleet.wait_until_delivered(180)
         for node in fleet.nodes:
             node.kill()
         outcome = compare(fleet)

@@ -21,7 +21,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing(tmp_path: Path) -> None
         while min(fleet.done[victim] for victim in ("broker", "manager", "node")) < 3:  # a busy machine kills slowly
             fleet.torment(5, rng)
         fleet.retime(RARELY)
-        fleet.wait_until_delivered(120)
+        fleet.wait_until_delivered(180)
         for node in fleet.nodes:
             node.kill()
         outcome = compare(fleet)

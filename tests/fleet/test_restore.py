@@ -31,7 +31,7 @@ def deliver(fleet: Fleet) -> int:
     node.kill()
     head = fill(node.directory / "outbox.flash", FLASH_BYTES, ROUND_FRAMES, int(time.time()), 7)
     node.start()
-    wait_for(lambda: fleet.committed()["node-00"] >= head, 90)
+    wait_for(lambda: fleet.committed()["node-00"] >= head)
     return head
 
 
@@ -53,8 +53,8 @@ def test_restore_of_an_older_database_names_what_is_gone_and_gets_back_what_is_h
             leftover.unlink()
         shutil.copy(backup, fleet.settings.database)
         fleet.start_manager()
-        wait_for(lambda: fleet.committed()["node-00"] >= head, 120)
-        wait_for(lambda: shadow(fleet).lost_by_restore > 0, 90)
+        wait_for(lambda: fleet.committed()["node-00"] >= head)
+        wait_for(lambda: shadow(fleet).lost_by_restore > 0)
         found = shadow(fleet)
     stored = [seq for (_, seq), _ in fleet.stored()]
     missing = sorted(set(range(head)) - set(stored))

@@ -41,7 +41,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     make_cheap(made)
     make_quick(made)
     with made:
-        wait_for(lambda: min(made.committed().values()) > 2, 60)
+        wait_for(lambda: min(made.committed().values()) > 2)
         yield made
 
 

@@ -42,7 +42,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     made = Fleet(tmp_path, 2, QUICK)
     make_cheap(made)
     with made:
-        wait_for(lambda: min(made.committed().values()) > 2, 60)
+        wait_for(lambda: min(made.committed().values()) > 2)
         yield made
 
 
@@ -251,7 +251,7 @@ def test_broker_shows_a_renewed_certificate_without_a_restart_and_nobody_is_cut_
     connected = (settings.broker_directory / "mosquitto.log").read_text().count("New client connected")
     (settings.identities / "broker.crt").unlink()  # as if it were due
     upkeep.renew_broker(settings, Mosquitto(settings, find()), time.time())
-    wait_for(lambda: shown(fleet) != before, 10)
+    wait_for(lambda: shown(fleet) != before)
     reports(fleet, "node-00")
     reports(fleet, "node-01")
     assert fleet.broker_pid == pid

@@ -25,7 +25,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     make_cheap(made)
     make_quick(made)
     with made:
-        wait_for(lambda: min(made.committed().values()) > 2, 60)
+        wait_for(lambda: min(made.committed().values()) > 2)
         yield made
 
 
@@ -52,7 +52,7 @@ def test_release_that_crashes_is_taken_back_by_the_node_itself_and_not_tried_aga
     assert (shadow.release, shadow.firmware) == (0, "0.1.0")
     resets = fleet.nodes[0].resets
     before = fleet.committed()["node-00"]
-    wait_for(lambda: fleet.tend() or fleet.committed()["node-00"] > before + 3, 60)
+    wait_for(lambda: fleet.tend() or fleet.committed()["node-00"] > before + 3)
     assert fleet.nodes[0].resets == resets
 
 
@@ -64,9 +64,9 @@ def test_dead_sensor_and_a_manager_that_is_away_fail_nobody(fleet: Fleet, tmp_pa
     fleet.kill_node(0)
     node.start()
     offer(fleet, build(fleet, sources(tmp_path / "1", {"__init__.py": version("1.0.0")})).number)
-    wait_for(lambda: (fleet.tend(), (node.directory / "slot.try").exists())[1], 90)
+    wait_for(lambda: (fleet.tend(), (node.directory / "slot.try").exists())[1])
     fleet.kill_manager()
-    wait_for(lambda: fleet.tend() or (node.directory / "slot.wait").exists(), 60)
+    wait_for(lambda: fleet.tend() or (node.directory / "slot.wait").exists())
     fleet.start_manager()
     (shadow,) = wait_for_state(fleet, releases.SUCCEEDED, 1).values()
     assert shadow.release == 1

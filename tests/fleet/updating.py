@@ -15,7 +15,7 @@ from device_manager.releases.service import Wanted
 from device_manager.releases.shelf import Release
 from device_manager.shadow import Shadow
 from tests.fleet.fleet import Fleet, change_json
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 TRIAL_S = 25
 BOARDS = ["esp32-s3-devkitc-1", "esp32-devkitc", "esp32-c6-devkitc-1"]
@@ -62,7 +62,7 @@ def make_quick(fleet: Fleet, trial_s: int = TRIAL_S) -> None:
         change_json(node.directory / "node.json", trial_s=trial_s)
 
 
-def wait_for_state(fleet: Fleet, state: str, number: int, timeout_s: float = 90) -> dict[str, Shadow]:
+def wait_for_state(fleet: Fleet, state: str, number: int, timeout_s: float = PATIENCE_S) -> dict[str, Shadow]:
     """Wait until every node has reported a state of a release; return the shadows."""
 
     def there() -> bool:

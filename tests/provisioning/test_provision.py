@@ -50,7 +50,7 @@ def test_blank_board_becomes_an_accepted_reporting_node_and_leaks_no_secret(
         outcome = runner.provision(boards.ports[0], order(), shop, lambda step, text: said.append(f"{step} {text}"))
         assert outcome.node == "node-000001" and admissions(settings) == {"node-000001": "accepted"}
         assert {row.quantity for row in outcome.readings} == {"footfall_in", "footfall_out"}
-        wait_for(lambda: frames(settings, "node-000001") > 0, 40)
+        wait_for(lambda: frames(settings, "node-000001") > 0)
         again = runner.provision(boards.ports[0], order(), shop)
         assert again.node == "node-000001"
         key = (boards.directories[0] / "vfs" / "key.der").read_bytes()
