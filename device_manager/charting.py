@@ -12,11 +12,13 @@ from device_manager.ports import Site
 from device_manager.registry import Registry
 from device_manager.series import flags
 from device_manager.series.archive import Archive, SiteRollUp
-from device_manager.series.calendar import PERIODS
+from device_manager.series.calendar import NOISE_DAY, PERIODS
+from device_manager.series.deriving import DERIVED
 from device_manager.series.lineup import Reading
 
 RAW, CORRECTED = "raw", "corrected"
-GRAINS = (RAW, CORRECTED, *PERIODS)
+ROLLED_GRAINS = (*PERIODS, NOISE_DAY)
+GRAINS = (RAW, CORRECTED, *ROLLED_GRAINS)
 COLUMNS = ("number", "node", "site", "sensor", "quantity", "unit", "start", "end", "value", "quality", "calibration")
 ROLLED = ("number", "node", "site", "sensor", "quantity", "unit", "start", "end", "value", "low", "high", "coverage",
           "quality")  # fmt: skip
@@ -69,7 +71,7 @@ class Charting:
         site_id = self._registry.site(site).site_id
         self._keep_up()
         names = {node.node_id: node.name for node in self._registry.nodes()}
-        if grain in PERIODS:
+        if grain in ROLLED_GRAINS:
             rolled = self._archive.rollups(site_id, quantity, grain, since_s, until_s)
             return [_rolled(found, names) for found in rolled]
         readings = self._archive.readings(site_id, quantity, since_s, until_s)
@@ -146,6 +148,6 @@ def _iso(time_s: npt.NDArray[np.int64]) -> list[str]:
 def _check_quantity(quantity: str) -> None:
     from hardware.catalog import quantities
 
-    if quantity not in quantities():
-        todo = "use one of " + ", ".join(quantities())
+    if quantity not in quantities() and quantity not in DERIVED:
+        todo = "use one of " + ", ".join((*quantities(), *DERIVED))
         raise UsageError(expected="a known quantity", got=repr(quantity), todo=todo)

@@ -242,7 +242,7 @@ class SqlSeriesStep:
 
     def layouts(self) -> list[tuple[int, int, tuple[Channel, ...]]]:
         """See `SeriesReader.layouts`; those of days and hours, which are few, say it for all but the last hour."""
-        sql = "SELECT DISTINCT site_id, node_id, layout_id FROM chunk WHERE period IN (1, 2)"
+        sql = "SELECT DISTINCT site_id, node_id, layout_id FROM chunk WHERE period > 0"
         named = "SELECT id, document FROM layout"
         documents = {row[0]: tuple(Channel(*fields) for fields in json.loads(row[1])) for row in self._run(named)}
         return [(row[0], row[1], documents[row[2]]) for row in self._run(sql)]

@@ -1,6 +1,6 @@
 """Roll-ups as they are stored: one chunk holds all channels of one node at one site for some time, as matrices.
 
-    15min: a day of Unix time a chunk     1h: 8 days     1d: 64 days
+    15min: a day of Unix time a chunk     1h: 8 days     1d, noise_day: 64 days
 
 A chunk is made anew where readings came or changed, and compared with what was there: only cells that differ are
 changed, and get a new observation number. A cell that lost all its readings stays, without a value.
@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from device_manager.series import packing
-from device_manager.series.calendar import DAY_S
+from device_manager.series.calendar import DAY_S, NOISE_DAY
 from device_manager.series.channels import Key
 from device_manager.series.epochs import Channel
 from device_manager.series.rollups import RollUp, kind_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-SPANS_S = {"15min": DAY_S, "1h": 8 * DAY_S, "1d": 64 * DAY_S}
+SPANS_S = {"15min": DAY_S, "1h": 8 * DAY_S, "1d": 64 * DAY_S, NOISE_DAY: 64 * DAY_S}
 _FLOATS = ("value", "low", "high")
 _INTS = ("seconds", "readings", "flags", "number")
 

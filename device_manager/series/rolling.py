@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from device_manager.series.calendar import DEFAULT_ZONE, HOUR_S, PERIODS, edges, zone
-from device_manager.series.channels import Key
+from device_manager.series.calendar import DEFAULT_ZONE, HOUR_S, NOISE_DAY, PERIODS, edges, zone
+from device_manager.series.channels import Key, Line
 from device_manager.series.chunks import SPANS_S, Chunk, ChunkKey, merge, split
 from device_manager.series.decisions import State
 from device_manager.series.deployments import NO_SITE, Deployments
-from device_manager.series.epochs import Channel, Epochs
+from device_manager.series.deriving import derive
+from device_manager.series.epochs import Epochs
 from device_manager.series.lineup import Reading, line_up
-from device_manager.series.rollups import RollUp, counted, kind_of, rolled
+from device_manager.series.rollups import counted, kind_of, rolled
 from device_manager.series.rows import FrameRows
 from device_manager.series.store import FrameSource
 
@@ -46,8 +47,8 @@ class Rolled:
 def roll_node(context: Context, node_id: int, since_s: int, until_s: int = _EVER_S) -> Rolled | None:
     """Return the roll-ups of a node whose intervals touch or follow `since_s`; None when it has no reading then.
 
-    `until_s` is the end of its newest reading where that is known: when no local day ends between the two, the hours
-    are enough to read.
+    `until_s` is the end of its newest reading where that is known: when no local day and no noise day ends between the
+    two, the hours are enough to read.
     """
     readings = _readings(context, node_id, _begin_s(context, since_s, until_s))
     if not readings:
@@ -65,7 +66,8 @@ def roll_node(context: Context, node_id: int, since_s: int, until_s: int = _EVER
 def _begin_s(context: Context, since_s: int, until_s: int) -> int:
     """Return from when on readings are needed."""
     zones = {DEFAULT_ZONE, *context.zones.values()}
-    if until_s - since_s >= _DAY_S or any(len(edges("1d", since_s, until_s + 1, zone(name))) > 2 for name in zones):
+    days = ((period, zone(name)) for period in ("1d", NOISE_DAY) for name in zones)
+    if until_s - since_s >= _DAY_S or any(len(edges(day, since_s, until_s + 1, where)) > 2 for day, where in days):
         return since_s - 2 * _DAY_S  # a local day of 25 hours, and some
     return since_s // HOUR_S * HOUR_S
 
@@ -100,21 +102,25 @@ def _counted(reading: Reading) -> Reading:
 
 def _roll_site(context: Context, made: Rolled, ready: Mapping[Key, Reading], site_id: int, first_s: int) -> None:
     where = zone(context.zones.get(site_id, DEFAULT_ZONE))
-    for period in PERIODS:
+    lines = {key: _at_site(reading, site_id) for key, reading in ready.items()}
+    for period in (*PERIODS, NOISE_DAY):
         borders = edges(period, first_s, made.newest_s, where)
         borders = borders[borders <= made.newest_s]
         if len(borders) < 2:
             continue
         made.windows[site_id, period] = int(borders[0]), int(borders[-1])
-        rows: dict[Key, RollUp] = {}
-        channels: dict[Key, Channel] = {}
-        for key, reading in ready.items():
-            at_site = reading.site_id == site_id
-            line = reading.best()
-            rows[key] = rolled(line if at_site.all() else line.where(at_site), borders)
-            channels[key] = reading.line.channel
+        rows = {key: rolled(line, borders) for key, line in lines.items()} if period in PERIODS else {}
+        channels = {key: line.channel for key, line in lines.items()}
+        for channel, row in derive(period, lines, borders, where).items():
+            key = Key(channel.sensor, channel.quantity)
+            rows[key], channels[key] = row, channel
         for first, chunk in split(period, rows, channels).items():
             made.chunks[ChunkKey(made.node_id, site_id, period, first)] = chunk
+
+
+def _at_site(reading: Reading, site_id: int) -> Line:
+    at_site, line = reading.site_id == site_id, reading.best()
+    return line if at_site.all() else line.where(at_site)
 
 
 def keys_within(made: Rolled) -> list[ChunkKey]:

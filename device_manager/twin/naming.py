@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from device_manager.ports import Deployment, Site
 from device_manager.series.calibration import Calibration
 from device_manager.twin.ports import Measured, Placed
-from device_manager.twin.vocabulary import AGGREGATES
+from device_manager.twin.vocabulary import aggregates
 
 CORRECTED = "corrected"
 
@@ -50,7 +50,7 @@ def keys_needed(measured: Iterable[Measured], calibrations: Iterable[Calibration
     streams = []
     for site_id, node_id, sensor, quantity, _ in known:
         corrected = any(_concerns(c, site_id, node_id, sensor, quantity) for c in made)
-        names = (a.name for a in AGGREGATES if a.name != CORRECTED or corrected)
+        names = (a.name for a in aggregates(quantity) if a.name != CORRECTED or corrected)
         streams += [stream_key(site_id, quantity, name) for name in names]
     return {
         "Measured": [measured_key(m) for m in known],

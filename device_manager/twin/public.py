@@ -17,11 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from device_manager.series.calendar import NOISE_DAY
 from device_manager.twin.catalogue import Catalogue, Stream
 from device_manager.twin.observations import Rows
 from device_manager.twin.sources import Newests, Observed
 
-MINUTES = {"15min": 15, "1h": 60, "1d": 1440}
+MINUTES = {"15min": 15, "1h": 60, "1d": 1440, NOISE_DAY: 1440}
 FINEST_MINUTES, SMALLEST_COUNT = 15, 5
 COUNTS = ("footfall_in", "footfall_out")
 

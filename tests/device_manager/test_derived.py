@@ -14,23 +14,18 @@ from device_manager.series.derived import (
     EEA_2017,
     EEA_2024,
     HOURS,
-    NoiseHours,
     balance,
     epa_2021,
-    heating_degree_days,
     heating_degrees,
     index,
     kappa_koehler,
     lden,
     mean_level,
-    noise_days,
     people,
     worst,
 )
-from device_manager.series.derived.local_time import day_length_s, local_days, local_hours, local_midnight
 
 NAN = float("nan")
-BERLIN = "Europe/Berlin"
 
 
 def unix(*date: int) -> int:
@@ -134,32 +129,6 @@ def test_mean_level_lies_between_lowest_and_highest(levels: list[float]) -> None
     assert min(levels) - 1e-9 <= mean_level(np.array(levels)) <= max(levels) + 1e-9
 
 
-def test_noise_days_split_by_the_local_clock() -> None:
-    start = unix(2026, 3, 1, 5)  # 6:00 in Berlin
-    times = start + 3600 * np.arange(24)
-    levels = np.array([60.0] * 12 + [55.0] * 4 + [50.0] * 8)
-    days = noise_days(times, levels, 3600, BERLIN, HOURS["DE"])
-    assert days.day.tolist() == [unix(2026, 3, 1) // 86400]
-    assert [days.lday[0], days.levening[0], days.lnight[0]] == [60.0, 55.0, 50.0]
-    assert days.lden[0] == pytest.approx(60.0)
-    assert days.coverage[0] == 1.0
-
-
-def test_noise_days_with_a_thin_night_have_no_lden() -> None:
-    times = unix(2026, 3, 1, 5) + 3600 * np.arange(20)
-    days = noise_days(times, np.full(20, 50.0), 3600, BERLIN, HOURS["DE"])
-    assert days.lday[0] == 50.0
-    assert math.isnan(days.lnight[0])
-    assert math.isnan(days.lden[0])
-    assert days.coverage[0] == 0.5
-
-
-def test_noise_days_without_evening_need_none() -> None:
-    times = unix(2026, 1, 1) + 3600 * np.arange(24)
-    days = noise_days(times, np.full(24, 40.0), 3600, "UTC", NoiseHours(0, 15, 15, "none"))
-    assert days.lden[0] == pytest.approx(lden(40.0, NAN, 40.0, (15, 0, 9)))
-
-
 @pytest.mark.parametrize(
     ("means", "expected"),
     [
@@ -183,27 +152,6 @@ def test_heating_degrees_of_a_published_station_follow_from_its_sums(below_12: f
     days = round((room_20 - below_12) / 8)
     means = np.full(days, 12.0 - below_12 / days)
     assert heating_degrees(means, room_cel=20.0, limit_cel=12.0).sum() == pytest.approx(room_20, abs=0.15)
-
-
-def test_heating_degree_days_of_a_short_and_a_long_day_use_local_hours() -> None:
-    start, end = local_midnight(unix(2026, 3, 29) // 86400, BERLIN), local_midnight(unix(2026, 3, 30) // 86400, BERLIN)
-    assert end - start == 23 * 3600
-    days, means, degrees = heating_degree_days(np.arange(start, end, 600), np.full(138, 4.0), BERLIN)
-    assert (len(days), means[0], degrees[0]) == (1, 4.0, 16.0)
-
-
-def test_heating_degree_days_of_a_thin_day_are_missing() -> None:
-    times = unix(2026, 1, 10) + 3600 * np.arange(12)
-    _, means, degrees = heating_degree_days(times, np.full(12, 1.0), "UTC")
-    assert math.isnan(means[0])
-    assert math.isnan(degrees[0])
-
-
-def test_heating_degree_days_weigh_hours_not_readings() -> None:
-    times = np.concatenate([unix(2026, 1, 10) + 3600 * np.arange(24), unix(2026, 1, 10) + np.arange(1, 3600, 10)])
-    values = np.where(times < unix(2026, 1, 10, 1), 24.0, 0.0)
-    _, means, _ = heating_degree_days(times, values, "UTC")
-    assert means[0] == pytest.approx(1.0)
 
 
 def test_people_of_a_wrapping_total_count_on() -> None:
@@ -245,10 +193,3 @@ def test_people_of_any_split_add_up_to_the_same(first: int, steps: list[int], da
 
 def test_balance_may_fall_below_zero() -> None:
     assert balance(np.array([2.0, 0.0, NAN]), np.array([1.0, 3.0, 1.0])).tolist() == [1.0, -2.0, -3.0]
-
-
-def test_local_time_of_autumn_counts_the_doubled_hour_twice() -> None:
-    night = unix(2026, 10, 24, 22) + 3600 * np.arange(27)
-    assert np.bincount(local_hours(night, BERLIN), minlength=24)[2] == 2
-    assert day_length_s(unix(2026, 10, 25) // 86400, BERLIN) == 25 * 3600
-    assert np.count_nonzero(local_days(night, BERLIN) == unix(2026, 10, 25) // 86400) == 25

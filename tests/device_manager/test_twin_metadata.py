@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from device_manager.twin.ports import Terms
+from device_manager.ports import Site
+from device_manager.twin.describing import datastream, observed_property
+from device_manager.twin.naming import keys_needed
+from device_manager.twin.ports import Measured, Terms
 from device_manager.twin.service import Twin
 from device_manager.twin_side import open_twin, retention
 from firmware.wire import quality
@@ -19,6 +23,7 @@ from tests.fakes.speaker import START_S, Speaker
 
 BASE = "http://city.example/v1.1"
 MOVE_S = START_S + 600
+PLACE = Site(SITE, "rathausplatz", "Rathausplatz", 47.7, 10.3, 3.0, "Mitte")
 
 
 @pytest.fixture
@@ -59,6 +64,31 @@ def test_datastream_says_unit_interval_layer_class_and_terms(twin: Twin) -> None
     assert said["serviceName"] == "citynode"
     assert said["sensorClass"] == "CEN/TS 17660-2:2024: not classified, not for regulatory use"
     assert (said["licence"], bool(said["retention"])) == ("dl-de/by-2-0", True)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "aggregate", "layer", "duration", "symbol", "weighting"),
+    [
+        ("air_quality_index", "1h", "air_quality_index_1-Stunde", "PT1H", "1", None),
+        ("heating_degree_days", "1d", "heating_degree_days_1-Tag", "P1D", "K.d", None),
+        ("lden", "noise_day", "lden_1-Laermtag", "P1D", "dB", "A"),
+        ("lnight", "noise_day", "lnight_1-Laermtag", "PT8H", "dB", "A"),
+    ],
+)
+def test_derived_datastream_says_unit_definition_interval_and_method(
+    quantity: str, aggregate: str, layer: str, duration: str, symbol: str, weighting: str | None
+) -> None:
+    """Each has its one aggregate; what it means stands in ObservedProperty and `method`."""
+    (key,) = keys_needed([Measured(4, 1, "air", quantity, symbol)], [])["Datastream"]
+    assert key == f"4/{quantity}/{aggregate}"
+    made = datastream(PLACE, Measured(4, 1, "air", quantity, symbol), aggregate, None, Terms())
+    said = made["properties"]
+    assert (said["layerName"], said["aggregateDuration"]) == (layer, duration)
+    assert made["unitOfMeasurement"]["symbol"] == symbol
+    assert re.search(r"20\d\d|VDI", said["method"])
+    observed = observed_property(quantity)
+    assert observed["properties"]["frequencyWeighting"] == weighting
+    assert observed["definition"].startswith(("http", "urn:"))
 
 
 def test_retention_is_that_of_the_policy(derived: Derived) -> None:

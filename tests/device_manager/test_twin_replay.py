@@ -47,8 +47,9 @@ def ask(twin: Twin, path: str, *options: tuple[str, str]) -> Any:
 class Follower:
     """Keeps what it read by number, and lets go of what was replaced, as the README tells followers to."""
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Twin, top: int = 7) -> None:
         self.twin = twin
+        self.top = str(top)
         self.last = 0
         self.held: dict[int, dict[str, Any]] = {}
         self.ever: list[int] = []
@@ -56,7 +57,7 @@ class Follower:
     def follow(self) -> list[dict[str, Any]]:
         """Read everything above the last number, a few a page; returns what came."""
         came: list[dict[str, Any]] = []
-        path, options = "Observations", [("$filter", f"id gt {self.last}"), ("$orderby", "id"), ("$top", "7")]
+        path, options = "Observations", [("$filter", f"id gt {self.last}"), ("$orderby", "id"), ("$top", self.top)]
         while True:
             body = ask(self.twin, path, *options)
             came += body["value"]
@@ -156,3 +157,41 @@ def test_raw_and_corrected_are_two_datastreams(derived: Derived, twin: Twin) -> 
     results = {d["properties"]["aggregate"]: [o["result"] for o in d["Observations"]] for d in found}
     assert results["raw"] == [10.0] * 30
     assert results["corrected"] == [6.0] * 15  # from the time on in which the calibration holds
+
+
+def test_derived_quantities_are_datastreams_and_late_readings_correct_them(derived: Derived, twin: Twin) -> None:
+    """A night with an hour missing; the hour comes a day late, and loud."""
+    speaker, other, follower = Speaker(), Speaker(log=9), Follower(twin, top=1000)
+    begin_s = HOUR_S // 86_400 * 86_400 - 4 * 86_400 + 5 * 3600  # 6:00 in Kempten
+    derived.bench.write("UPDATE deployment SET since_s = 0")
+    say_levels(derived, speaker, 500, [begin_s + 1800 * half for half in range(52) if half not in (36, 37)])
+    follower.follow()
+    before = newest_of(twin)
+    assert before["lden"]["result"] == pytest.approx(56.4, abs=0.1)  # 50 dB day and night
+    assert before["lnight"]["result"] == pytest.approx(50.0)
+    assert before["lnight"]["phenomenonTime"] == f"{iso(begin_s + 16 * 3600)}/{iso(begin_s + 86_400)}"
+    assert before["air_quality_index"]["result"] == 2
+    say_levels(derived, other, 900, [begin_s + 1800 * half for half in (36, 37)])
+    came = {o["@iot.id"]: o for o in follower.follow()}
+    after = newest_of(twin)
+    for name, result in (("lden", 86.3), ("lnight", 81.0)):
+        assert after[name]["result"] == pytest.approx(result, abs=0.1)
+        assert came[after[name]["@iot.id"]]["parameters"]["replaces"] == before[name]["@iot.id"]
+        assert twin.answer(f"Observations({before[name]['@iot.id']})", (), BASE, NOW_S).status == 404
+    assert follower.holds_what_is_there()
+
+
+def say_levels(derived: Derived, speaker: Speaker, level: int, starts: list[int]) -> None:
+    """Send half hours of one sound level (tenths of dB) and clean air."""
+    channels = (["laeq", "dB", 10, "mic"], ["pm2_5", "ug/m3", 10, "air"])
+    rows: list[list[int | None]] = [[level, 100]] * 30
+    messages = [speaker.channels(channels), *(speaker.frame(rows, start_s) for start_s in starts)]
+    derived.bench.committer.commit(messages)
+    derived.keeper.advance()
+
+
+def newest_of(twin: Twin) -> dict[str, dict[str, Any]]:
+    """The newest observation of each derived quantity."""
+    expand = ("$expand", "Observations($top=1;$orderby=phenomenonTime desc)")
+    found = ask(twin, "Datastreams", ("$filter", "properties/method ne null"), expand)["value"]
+    return {d["properties"]["quantity"]: d["Observations"][0] for d in found}

@@ -8,6 +8,7 @@ from device_manager.adapters.store_rebuild import Rebuilt, rebuild
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.database import ServerDatabase
 from device_manager.series.archive import Archive
+from device_manager.series.chunks import SPANS_S
 from device_manager.series.keeping import Keeper
 from tests.fakes.speaker import START_S
 from tests.fakes.stores import Bench
@@ -65,7 +66,7 @@ class Derived:
     def rollups(self) -> dict[object, bytes]:
         """All roll-ups that hold readings, bit for bit, without their numbers."""
         found = {}
-        for period in ("15min", "1h", "1d"):
+        for period in SPANS_S:
             for key, chunk in self.series.chunks(SITE, period, 0, 1 << 40):
                 for row, channel in enumerate(chunk.channels):
                     for at in (chunk.readings[row] > 0).nonzero()[0].tolist():

@@ -17,9 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device_manager.series.derived.local_time import local_days, local_hours
-
-Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 EVENING_DB = 5.0
@@ -50,6 +47,13 @@ HOURS: Mapping[str, NoiseHours] = {
     "FR": NoiseHours(6, 18, 22, "Code de l'environnement, R572: 6 to 18, 18 to 22, 22 to 6"),
 }
 """By ISO 3166 code of the country of a site."""
+_COUNTRIES = {
+    "Europe/Berlin": "DE",
+    "Europe/Busingen": "DE",
+    "Europe/Vienna": "AT",
+    "Europe/Rome": "IT",
+    "Europe/Paris": "FR",
+}
 
 
 def mean_level(levels_db: Floats, weights: Floats | None = None) -> float:
@@ -74,57 +78,6 @@ def lden(
     return mean_level(raised[lasting], np.asarray(hours, dtype=np.float64)[lasting])
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseDays:
-    """One row a noise day, which begins with its day period and ends with the night after it.
-
-    `day` counts days since 1970-01-01 (the date on which it begins); levels in dB, NaN where a period was covered less
-    than asked for; `coverage` is the covered part (0..1) of the period that was covered least.
-    """
-
-    day: Ints
-    lday: Floats
-    levening: Floats
-    lnight: Floats
-    lden: Floats
-    coverage: Floats
-
-
-def noise_days(
-    start_s: Ints, laeq_db: Floats, interval_s: float, zone: str, hours: NoiseHours, min_coverage: float = 0.75
-) -> NoiseDays:
-    """Return the noise days of a series of LAeq over `interval_s` each.
-
-    A period is given when at least `min_coverage` of it was measured. 0.75 is the share that Directive 2008/50/EC,
-    annex XI, asks for in air quality (means of an hour and of 8 hours); for noise none is set, so it can be chosen.
-    """
-    known = ~np.isnan(np.asarray(laeq_db, dtype=np.float64))
-    times, levels = np.asarray(start_s, dtype=np.int64)[known], np.asarray(laeq_db, dtype=np.float64)[known]
-    days = local_days(times, zone, begins_at_hour=hours.day)
-    period = _periods(local_hours(times, zone), hours)
-    share = interval_s / 3600
-    rows = [
-        (float(day), *_noise_day(levels[days == day], period[days == day], share, hours, min_coverage))
-        for day in np.unique(days)
-    ]
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 6).T
-    return NoiseDays(columns[0].astype(np.int64), *columns[1:])
-
-
-def _periods(hour: Ints, hours: NoiseHours) -> Ints:
-    """Return 0 for day, 1 for evening, 2 for night."""
-    since_day = (hour - hours.day) % 24
-    ends = np.cumsum(hours.lengths)[:2]
-    return np.searchsorted(ends, since_day, side="right").astype(np.int64)
-
-
-def _noise_day(
-    levels: Floats, period: Ints, share_h: float, hours: NoiseHours, min_coverage: float
-) -> tuple[float, ...]:
-    """Return Lday, Levening, Lnight, Lden and coverage of one day; `share_h` is the hours that one level covers."""
-    parts = [levels[period == which] for which in range(3)]
-    covered = [min(1.0, len(p) * share_h / h) if h else 1.0 for p, h in zip(parts, hours.lengths, strict=True)]
-    day, evening, night = (
-        mean_level(part) if cover >= min_coverage else float("nan") for part, cover in zip(parts, covered, strict=True)
-    )
-    return day, evening, night, lden(day, evening, night, hours.lengths), min(covered)
+def noise_hours(zone: str) -> NoiseHours:
+    """Return the hours that hold in a time zone; those of the directive where no country is known to differ."""
+    return HOURS[_COUNTRIES.get(zone, "EU")]
