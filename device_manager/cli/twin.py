@@ -89,9 +89,7 @@ def export(
     form: Annotated[str, typer.Option("--format", help="parquet, csv, citygml or sumo.")] = "parquet",
     site: Sites = None,
     quantity: Annotated[list[str] | None, typer.Option(help="Only this quantity; may be given again.")] = None,
-    aggregate: Annotated[
-        list[str] | None, typer.Option(help="raw, corrected, 15min, 1h, 1d, noise_day; again.")
-    ] = None,
+    aggregate: Annotated[list[str] | None, typer.Option(help="raw, corrected, 15min, 1h, 1d, noise_day.")] = None,
     since: Time = None,
     until: Time = None,
     edge: Annotated[list[str] | None, typer.Option(help="SITE=EDGE for sumo; may be given again.")] = None,

@@ -116,8 +116,9 @@ def _days(hours: RollUp, borders: Ints) -> RollUp:
     count = np.diff(np.append(first, len(at)))
     missing = (end_s - start_s) // HOUR_S - count
     mean = np.where(missing > 24 - MIN_HOURS, np.nan, np.add.reduceat(hours.value, first) / count)
-    sums = [np.add.reduceat(column, first) for column in (hours.seconds, hours.readings)]
-    return _rows(start_s, end_s, heating_degrees(mean), *sums, np.bitwise_or.reduceat(hours.flags, first))
+    seconds, readings = (np.add.reduceat(column, first) for column in (hours.seconds, hours.readings))
+    flags = np.bitwise_or.reduceat(hours.flags, first)
+    return _rows(start_s, end_s, heating_degrees(mean), seconds, readings, flags)
 
 
 def _rows(start_s: Ints, end_s: Ints, value: Floats, seconds: Ints, readings: Ints, flags: Ints) -> RollUp:
@@ -143,14 +144,15 @@ def _noise_days(sensor: str, line: Line, borders: Ints, where: ZoneInfo) -> Iter
     flat = np.append(parts.reshape(-1), borders[-1])
     found = rolled(line, flat)
     at = np.searchsorted(flat, found.start_s)
-    level, counts = np.full(len(flat) - 1, np.nan), np.zeros((3, len(flat) - 1), dtype=np.int64)
-    level[at] = np.where(found.coverage >= MIN_COVERAGE, found.value, np.nan)
+    levels, counts = np.full(parts.size, np.nan), np.zeros((3, parts.size), dtype=np.int64)
+    levels[at] = np.where(found.coverage >= MIN_COVERAGE, found.value, np.nan)
     counts[:, at] = found.seconds, found.readings, found.flags
-    level, counts = level.reshape(-1, 3), counts.reshape(3, -1, 3)
-    whole = np.array([lden(*row, hours.lengths) for row in level.tolist()], dtype=np.float64)
-    merged = counts[0].sum(axis=1), counts[1].sum(axis=1), np.bitwise_or.reduce(counts[2], axis=1)
+    level, (seconds, readings, flags) = levels.reshape(-1, 3), counts.reshape(3, -1, 3)
+    whole = np.array([lden(day, evening, night, hours.lengths) for day, evening, night in level.tolist()])
+    merged = seconds.sum(axis=1), readings.sum(axis=1), np.bitwise_or.reduce(flags, axis=1)
     yield _channel("lden", sensor), _rows(parts[:, 0], borders[1:], whole, *merged)
-    yield _channel("lnight", sensor), _rows(parts[:, 2], borders[1:], level[:, 2], *counts[:, :, 2])
+    of_night = seconds[:, 2], readings[:, 2], flags[:, 2]
+    yield _channel("lnight", sensor), _rows(parts[:, 2], borders[1:], level[:, 2], *of_night)
 
 
 def _channel(quantity: str, sensor: str) -> Channel:

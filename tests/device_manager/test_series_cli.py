@@ -68,7 +68,10 @@ def test_show_lists_readings_and_rollups(run: Run) -> None:
         (("site-0009", "pm2_5"), "expected a known site, got 'site-0009'"),
         (("site-0001", "pm7"), "expected a known quantity, got 'pm7'"),
         (("site-0001", "co2"), "expected values of co2 at site-0001 (corrected), got none in that time"),
-        (("site-0001", "pm2_5", "--grain", "2h"), "expected raw or corrected or 15min or 1h or 1d, got '2h'"),
+        (
+            ("site-0001", "pm2_5", "--grain", "2h"),
+            "expected raw or corrected or 15min or 1h or 1d or noise_day, got '2h'",
+        ),
         (("site-0001", "pm2_5", "--until", "30d"), "expected an end after the begin, got 24h to 30d"),
     ],
 )
