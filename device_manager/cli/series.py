@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SiteName = Annotated[str, typer.Argument(help="Site, see `citynode site list`.")]
 QuantityName = Annotated[str, typer.Argument(help="Quantity, for example pm2_5.")]
-Grain = Annotated[str, typer.Option("--grain", "-g", help="raw, corrected, 15min, 1h, 1d, noise_day.")]
+Grain = Annotated[str, typer.Option("--grain", "-g", help="One of raw, corrected, 15min, 1h, 1d, noise_day.")]
 Since = Annotated[str, typer.Option(help="From then on: 30min, 6h, 7d ago, or a time like 2026-03-01T12:00Z.")]
 Until = Annotated[str | None, typer.Option(help="Before then; as --since. Else now.")]
 Picture = Annotated[Path | None, typer.Option("--output", "-o", help="File to write, .png or .svg; else the terminal.")]
