@@ -25,7 +25,7 @@ from provisioning.errors import BenchError
 BAUD = 115_200
 SILENCE_S = 30
 ENTER_S = 8
-PIECE_BYTES = 8192  # of a file at once: the chip holds it as text, decoded and unpacked
+SOURCE_BYTES = 6_000  # of REPL input at once: the chip holds it as text; the largest file alone takes about as much
 SPARE_BYTES = 32_768
 ARCHITECTURES = {
     1: "x86", 2: "x64", 3: "armv6", 4: "armv6m", 5: "armv7m", 6: "armv7em", 7: "armv7emsp", 8: "armv7emdp",
@@ -84,9 +84,11 @@ class Console:
         missing = [name for name in files if there.get(name) != wanted[name]]
         self._check_room(sum(len(files[name]) for name in missing))
         self._run(on_board.RECEIVE)
-        for count, name in enumerate(missing, 1):
-            self._put(name, files[name])
-            progress(count, len(missing))
+        sent = 0
+        for calls in _together([_put(name, files[name]) for name in missing]):
+            self._run("\n".join(calls))
+            sent += len(calls)
+            progress(sent, len(missing))
         arrived = self.hashes(missing)
         for name in missing:
             if arrived.get(name) != wanted[name]:
@@ -104,11 +106,6 @@ class Console:
         """Reset the board; what is installed runs then."""
         self._transport.exec_raw_no_follow(on_board.RESET)
 
-    def _put(self, name: str, data: bytes) -> None:
-        packer = zlib.compressobj(9, zlib.DEFLATED, 12)
-        text = base64.b64encode(packer.compress(data) + packer.flush()).decode()
-        self._run(f"put({name!r}, {len(data)}, {text!r})")
-
     def _check_room(self, needed_bytes: int) -> None:
         free_bytes = self.about().free_bytes
         if needed_bytes + SPARE_BYTES > free_bytes:
@@ -123,6 +120,25 @@ class Console:
         if failed:
             raise TransportExecError(said, failed.decode("utf-8", "replace"))
         return bytes(said)
+
+
+def _put(name: str, data: bytes) -> str:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 12)
+    text = base64.b64encode(packer.compress(data) + packer.flush()).decode()
+    return f"put({name!r}, {len(data)}, {text!r})"
+
+
+def _together(calls: list[str]) -> list[list[str]]:
+    """Group calls, in order, into sources of at most about SOURCE_BYTES: each one costs several waits on the line."""
+    groups: list[list[str]] = []
+    room = 0
+    for call in calls:
+        if len(call) > room:
+            groups.append([])
+            room = SOURCE_BYTES
+        groups[-1].append(call)
+        room -= len(call)
+    return groups
 
 
 def _erase_todo() -> str:

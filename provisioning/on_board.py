@@ -32,8 +32,8 @@ def hashes(names):
     print(json.dumps(found))
 """
 
-# Receives files as one zlib stream in base64 pieces: the line is slow, and text passes every REPL. Each file is written
-# beside its place and renamed. `begin()` anew after a broken transfer; files are (name, length).
+# Receives files, each a zlib stream in base64: the line is slow, and text passes every REPL. Each is written beside
+# its place and renamed.
 RECEIVE = """
 import os, io, deflate, binascii
 class Pipe(io.IOBase):

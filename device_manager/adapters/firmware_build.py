@@ -20,11 +20,18 @@ from device_manager.errors import SetupError, UsageError
 _ARCHITECTURES = {"x86_64": "x64", "AMD64": "x64", "i686": "x86", "armv7l": "armv7em"}
 
 
+_DOCUMENTS = (".md", ".cddl", ".yaml")
+
+
 def firmware_root() -> Path:
     """Return the directory that holds the sources of the package `firmware`, in a checkout as in an installed wheel."""
     import firmware  # the package itself is found, none of its rooms is imported
 
     return Path(next(iter(firmware.__path__))).resolve().parent
+
+
+def _is_carried(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts and path.suffix not in _DOCUMENTS
 
 
 def compile_firmware(
@@ -37,7 +44,7 @@ def compile_firmware(
     SetupError names the file that mpy-cross refuses, or says that there is no mpy-cross for this machine.
     """
     source = (root or firmware_root()) / "firmware"
-    files = sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".md")
+    files = sorted(path for path in source.rglob("*") if _is_carried(path))
     digest = hashlib.sha256()
     for how in (firmware_names, firmware_parameters):  # what is made depends on how
         digest.update(Path(str(how.__file__)).read_bytes())

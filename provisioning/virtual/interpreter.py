@@ -23,6 +23,7 @@ class Interpreter:
     def __init__(self, micropython: Path, shims: Path, vfs: Path, script: str | None) -> None:
         self.script = script
         self.raw = False
+        self._last = b""
         self._master, slave = pty.openpty()
         tty.setraw(slave)
         environment = {**os.environ, "MICROPYPATH": f"lib:{shims}:.frozen"}
@@ -44,13 +45,14 @@ class Interpreter:
             data = os.read(self._master, 4096)
         except OSError:  # EIO: it has ended
             return b""
-        self.raw = self.raw or RAW in data
+        self._last = (self._last + data)[-len(data) - len(RAW) :]  # the banner may come in pieces
+        self.raw = self.raw or RAW in self._last
         return data
 
     def write(self, data: bytes) -> None:
         """Type `data`."""
         if b"\x02" in data:
-            self.raw = False
+            self.raw, self._last = False, b""
         try:
             os.write(self._master, data)
         except OSError:  # EIO: it has ended
