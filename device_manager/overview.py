@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from device_manager.ports import NodeView
+from device_manager.ports import NodeRow, NodeView
 from device_manager.shadow import Shadow, from_document, gaps, glimpse, judge
 from firmware.wire import quality
 
@@ -41,15 +41,21 @@ class Summary(NamedTuple):
 
 def summarise(view: NodeView, now_ms: int) -> Summary:
     """Return the summary of a node at `now_ms`."""
-    shadow = glimpse(view.shadow) if view.shadow else Shadow(view.name)
+    site, title = (view.site.name, view.site.title) if view.site else (None, None)
+    return summarise_row(NodeRow(view.name, site, title, view.admission, view.shadow), now_ms)
+
+
+def summarise_row(row: NodeRow, now_ms: int) -> Summary:
+    """Return the summary of a node at `now_ms`."""
+    shadow = glimpse(row.shadow) if row.shadow else Shadow(row.name)
     age_s = None if shadow.last_seen_ms is None else max(0, now_ms - shadow.last_seen_ms) // 1000
     ratio = shadow.bytes_per_value
     alive = judge(shadow, now_ms)
     return Summary(
-        node=view.name,
-        site=view.site.name if view.site else None,
-        title=view.site.title if view.site else None,
-        admission=view.admission,
+        node=row.name,
+        site=row.site,
+        title=row.title,
+        admission=row.admission,
         state=alive.state,
         reason=alive.reason,
         last_seen=None if shadow.last_seen_ms is None else iso(shadow.last_seen_ms / 1000),

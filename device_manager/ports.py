@@ -146,6 +146,16 @@ class NodeView(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+class NodeRow(NamedTuple):
+    """A node for a list of many: name, name and title of the site where it hangs now, and its shadow's document."""
+
+    name: str
+    site: str | None
+    title: str | None
+    admission: str
+    shadow: str | None
+
+
 class Codec(Protocol):
     """CBOR for hosts; strict: one item that fills the bytes, no tags, bounded depth."""
 

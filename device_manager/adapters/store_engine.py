@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, se
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
 from device_manager.adapters.store_migrations import migrate
-from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata, schema_version
+from device_manager.adapters.store_schema import metadata, schema_version
+from device_manager.adapters.store_version import SCHEMA_VERSION
 from device_manager.database import Database, ServerDatabase
 from device_manager.errors import StoreError
 

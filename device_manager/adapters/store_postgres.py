@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, in
 from sqlalchemy.pool import Pool
 
 from device_manager.adapters.store_migrations import migrate
-from device_manager.adapters.store_schema import SCHEMA_VERSION, frame, metadata, schema_version
+from device_manager.adapters.store_schema import frame, metadata, schema_version
+from device_manager.adapters.store_version import SCHEMA_VERSION
 from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
 

@@ -11,7 +11,7 @@ numbered rows. `frame.kind` is stored as a small integer, because 0 and 1 cost n
 `decision` is what people decide about readings (calibrate, invalidate, withdraw), append-only. What is derived from all
 this lies in a database of its own, see `store_series`.
 
-A change of these tables raises SCHEMA_VERSION and brings a migration and a sample of the old database.
+A change of these tables raises `store_version.SCHEMA_VERSION`, and brings a migration and a sample of the old database.
 """
 
 from sqlalchemy import (
@@ -31,7 +31,6 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 3
 KINDS = ("frame", "channels", "loss")  # position = the integer in frame.kind
 
 _DATED = text("start_s IS NOT NULL")

@@ -30,13 +30,10 @@ _COLUMNS = (
 def list_(data: Data = None, json: Json = False) -> None:
     """List all nodes."""
     gc.disable()  # a tenth of the time of a long list; the process ends with it
-    from device_manager import fleet as services
     from device_manager import settings
-    from device_manager.overview import summarise
+    from device_manager.listing import summaries
 
-    with services.open_fleet(settings.load(data or settings.default_directory())) as fleet:
-        now_ms = int(time.time() * 1000)
-        rows = [summarise(view, now_ms) for view in fleet.registry.nodes()]
+    rows = summaries(settings.load(data or settings.default_directory()), int(time.time() * 1000))
     if json:
         print_json([row._asdict() for row in rows])
         return

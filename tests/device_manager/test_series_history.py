@@ -9,9 +9,10 @@ import pytest
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
 from device_manager.adapters.store_reader import SqlReader
-from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata
+from device_manager.adapters.store_schema import metadata
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.adapters.store_sql import SqlStore
+from device_manager.adapters.store_version import SCHEMA_VERSION
 from device_manager.series.archive import Archive
 from device_manager.series.keeping import Keeper
 from tests.conftest import ROOT

@@ -14,8 +14,8 @@ import pytest
 
 from device_manager.adapters.store_engine import create_database
 from device_manager.adapters.store_reader import SqlReader
-from device_manager.adapters.store_schema import SCHEMA_VERSION
 from device_manager.adapters.store_sql import SqlStore
+from device_manager.adapters.store_version import SCHEMA_VERSION
 from device_manager.errors import StoreError
 from device_manager.ports import RecordRow, RowRefused
 from tests.conftest import ROOT
