@@ -12,14 +12,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from device_manager.monitoring.grouping import Subject
 from device_manager.settings import Settings, load
 
+if TYPE_CHECKING:
+    from device_manager.quality import Channel, Finding
+
 DAY_S = 86_400
+COUNTERS_S = 36 * DAY_S
+"""What is wrong with a counter shows against the same hours of its last weeks: four before eight days."""
+COUNTER_RULES = ("off", "crowd", "pattern")
 _log = logging.getLogger("citynode.alerts")
 Facts = Mapping[str, float]
 
@@ -45,17 +51,41 @@ def scores(settings: Settings, now_s: float, days: float = 1.0, zone: str = "Eur
     since_s = int(now_s - days * DAY_S)
     with open_fleet(settings) as fleet:
         names = fleet.readings.names().nodes
-        pages = list(fleet.readings.pages(Selection(since_s=since_s)))
+        pages = list(fleet.readings.pages(Selection(since_s=since_s, until_s=int(now_s))))
         channels = channels_of(pages, names)
         flagged: dict[str, float] = {}
         for page in pages:
             for (node_id, part), percent in channel_facts(page).items():
                 name = f"{names.get(node_id, '')}/{part}"
                 flagged[name] = max(flagged.get(name, 0.0), percent / 100)
-    findings = check(channels, zone)
+    findings = check(channels, zone) + _of_counters(settings, channels, since_s, int(now_s), zone)
     rated = [score(one.name, findings, flagged.get(one.name, 0.0), since_s, now_s) for one in channels]
     rows = [Rated(*_parts(one.channel), one.points, one.reasons) for one in rated]
     return sorted(rows, key=lambda row: (row.points, row.node, row.channel))
+
+
+def _of_counters(
+    settings: Settings, channels: "Sequence[Channel]", since_s: int, until_s: int, zone: str
+) -> "list[Finding]":
+    """Return what the last weeks say of counters, by the hour, as far as it still holds after `since_s`."""
+    from device_manager.monitoring.joining import by_the_hour
+    from device_manager.quality import check
+
+    counters = {(one.node, one.quantity) for one in channels if one.is_total}
+    if not counters:
+        return []
+    from device_manager.measurements import open_measurements
+
+    with open_measurements(settings) as measurements:
+        sites = {node.name: node.site.name for node in measurements.registry.nodes() if node.site}
+        asked = sorted({(sites[node], quantity) for node, quantity in counters if node in sites})
+        rolled = [
+            one
+            for site, quantity in asked
+            for one in measurements.charting.series(site, quantity, "1h", until_s - COUNTERS_S, until_s)
+        ]
+    found = check([by_the_hour(one, until_s) for one in rolled], zone)
+    return [one for one in found if one.rule in COUNTER_RULES and one.end_s > since_s]
 
 
 def _parts(channel: str) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from device_manager.alerting import document, load_rules
 from device_manager.errors import CitynodeError
 from device_manager.monitoring.alert import Notice
 from device_manager.monitoring.delivery import read_ways
-from device_manager.monitoring.facts import node_facts, sensor_facts
-from device_manager.monitoring.flags import channel_facts
+from device_manager.monitoring.facts import node_facts, sensor_facts, started_s
+from device_manager.monitoring.flags import channel_facts, resettled
 from device_manager.monitoring.grouping import Subject
 from device_manager.monitoring.monitor import Look, Monitor
 from device_manager.overview import shadow_of
@@ -79,22 +79,30 @@ class Watcher:
         facts: dict[Subject, dict[str, float]] = {
             Subject(""): {"broker_down": float(self._broker_down()), "waiting_messages": float(self._waiting())}
         }
-        extra: dict[str, dict[str, float]] = {}
-        for view in views:
-            shadow = shadow_of(view)
-            facts[Subject(view.name)] = node_facts(shadow, now_ms)
+        shadows = {view.node_id: shadow_of(view) for view in views}
+        for shadow in shadows.values():
+            facts[Subject(shadow.node)] = node_facts(shadow, now_ms)
             for sensor, count in sensor_facts(shadow).items():
-                facts[Subject(view.name, sensor)] = {"sensor_faults": count}
-            extra[view.name] = _beside(shadow)
-        names = {view.node_id: view.name for view in views}
-        for (node_id, part), percent in channel_facts(self._series.newest_frames()).items():
-            if node_id in names:
-                mine = facts.setdefault(Subject(names[node_id], part.partition("/")[0]), {})
-                mine["flagged_percent"] = max(percent, mine.get("flagged_percent", 0.0))
+                facts[Subject(shadow.node, sensor)] = {"sensor_faults": count}
+        self._add_flags(facts, shadows)
         for subject, slow in self.slow.items():
             facts.setdefault(subject, {}).update(slow)
         districts = {view.name: view.site.district if view.site else "" for view in views}
-        return Look(facts, districts, extra)
+        return Look(facts, districts, {shadow.node: _beside(shadow) for shadow in shadows.values()})
+
+    def _add_flags(self, facts: dict[Subject, dict[str, float]], shadows: Mapping[int, Shadow]) -> None:
+        """Add what the newest frames say of sensors, and that one without a fault in its node's health has none."""
+        newest = self._series.newest_frames()
+        known = {node_id: started_s(shadow) for node_id, shadow in shadows.items()}
+        boots_s = {node_id: began_s for node_id, began_s in known.items() if began_s is not None}
+        found = {"flagged_percent": channel_facts(newest), "resettled_percent": resettled(newest, boots_s)}
+        for fact, percents in found.items():
+            for (node_id, part), percent in percents.items():
+                if node_id in shadows:
+                    mine = facts.setdefault(Subject(shadows[node_id].node, part.partition("/")[0]), {})
+                    mine[fact] = max(percent, mine.get(fact, 0.0))
+                    if node_id in boots_s:
+                        mine.setdefault("sensor_faults", 0.0)
 
 
 def _beside(shadow: Shadow) -> dict[str, float]:

@@ -50,6 +50,7 @@ FACTS = {
     "sensor_faults": Fact("sensor", "faults", "since its boot"),
     "life_left_days": Fact("sensor", "d", "until its maker's hours are used up"),
     "flagged_percent": Fact("sensor", "%", "of its worst channel's newest records are no measurement, by its flags"),
+    "resettled_percent": Fact("sensor", "%", "of its newest records in which it settles though its node did not start"),
     "quality_score": Fact("channel", "of 100", "see monitoring/scores.py"),
 }
 """Every fact by name."""
@@ -75,6 +76,14 @@ def sensor_facts(shadow: Shadow) -> dict[str, float]:
     """Return {sensor: faults since boot}; a sensor without any is not named in health, and not here."""
     faults: Any = shadow.health.get("faults") or ()
     return {str(name): float(count) for name, count in faults}
+
+
+def started_s(shadow: Shadow) -> float | None:
+    """Return when the node started (Unix s), None while its health does not say."""
+    health: Any = shadow.health
+    if not health or shadow.health_ms is None:
+        return None
+    return shadow.health_ms / 1000 - float(health.get("uptime_s", 0))
 
 
 def _presence(shadow: Shadow, now_ms: int) -> dict[str, float | None]:

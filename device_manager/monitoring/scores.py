@@ -18,6 +18,7 @@ COSTS = {
     "range": 60,
     "order": 60,
     "off": 80,
+    "crowd": 80,
     "flat": 60,
     "pattern": 60,
     "drift": 60,

@@ -8,6 +8,7 @@
     values       range, order, standing still, flat days
     spikes       records that leave and come back
     counts       counters that were switched off
+    crowds       counters that count more than once
     neighbours   disagreement side by side, drift against neighbours and against the own past
     pattern      days that no people make
     warm_up      sensors that have just been switched on

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from device_manager.quality.channel import Channel
 from device_manager.quality.counts import switched_off
+from device_manager.quality.crowds import crowds
 from device_manager.quality.finding import Finding
 from device_manager.quality.limits import LIMITS, NO_LIMITS, Limits
 from device_manager.quality.neighbours import disagreement, drift, floor_drift
@@ -69,7 +70,7 @@ def _alone(channel: Channel, series: Sequence[Channel], limits: Limits, zone: st
     found += standing(sane, limits, unit, _temperature_of(channel, series))
     found += flat_days(sane, limits, unit) + jumps(sane, limits, unit) + spiky(sane, limits, unit)
     found += floor_drift(sane, limits) + warm_ups(sane, limits, unit) + patterns(sane, limits, local_s, unit)
-    return found + (switched_off(sane, local_s) if _kind(channel.quantity) == "total" else [])
+    return found + (switched_off(sane, local_s) + crowds(sane) if _kind(channel.quantity) == "total" else [])
 
 
 def _unflagged(channel: Channel) -> Channel:

@@ -34,6 +34,7 @@ RULES = {
     "jump": "a record that leaves its neighbours in time further than air can, and comes back",
     "spikes": "spikes in many hours of a day",
     "off": "a counter saw nobody where many people were expected",
+    "crowd": "a counter saw two and a half times as many people as usual for a day",
     "pattern": "more at night than by day, or a day that is shifted against the past",
     "pair": "sensors side by side disagree",
     "drift": "moved away from its neighbours, or from its own past",

@@ -1,11 +1,13 @@
 """Time to detect each fault of sensing and delivery, in a labelled replay on real virtual nodes with fast clocks.
 
-Every case has a node at a place of its own; after some good readings all faults begin, each is to raise one
-of the alerts named beside it about its node, and nobody else is to raise any. False alerts on the real traces are
-judged by the rules of `channel-quality`, see `quality_real`: here as alerts, with the exact Poisson bound.
+Two fleets run side by side, each with broker, ingest and the monitor that ships: one FAST, and one SLOW for sensors
+whose models take many samples a second. After some good readings all faults of `fault_cases` begin; each is to raise
+one of the alerts named beside it about its sensor or node, and nobody else is to raise any, least of all a node that is
+well. Then the broker is killed: one alert. What is wrong with counters shows over weeks: `counter_replay`. False alerts
+on the real traces are judged by the rules of `channel-quality`, see `quality_real`: here as alerts, with the exact
+Poisson bound.
 
-Short: eleven faults, until all are found, at most an hour. Full: all, and seven hours for those that only quality
-finds.
+Virtual seconds, each from the fault to the alert. Short and full are equal.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import os
 import signal
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,164 +25,135 @@ from device_manager.monitoring.alert import Alert
 from device_manager.monitoring.scores import score
 from device_manager.quality import Channel, check
 from device_manager.quality.statistics import rate_at_most
-from tests.benchmarks.replay import Replay, change
+from tests.benchmarks import counter_replay
+from tests.benchmarks.fault_cases import (
+    FAST,
+    MINUTES,
+    OF_DELIVERY,
+    SECONDS,
+    SLOW,
+    Case,
+    Rig,
+    documents,
+    of_delivery,
+    of_sensors,
+    of_speakers,
+    rigs,
+    speaker_names,
+)
+from tests.benchmarks.replay import Replay
 from tests.benchmarks.row import Row, at_least, at_most
 from tests.data import real_faults
 
-FACTOR = 25
-GOOD_S, AFTER_S, STEP_S, LONG_S = 600, 3600, 60, 7 * 3600
-DAY_S, YEAR_S = 86_400, 365.25 * 86_400
+DAY_S = 86_400
 ALERT_BELOW = 50  # of channel-quality
-SEN66 = {
-    "node": {"sensors": [{"name": "air", "driver": "sen66", "bus": 0}]},
-    "virtual": {"i2c": {"0": {"107": "sen66"}}, "uart": {}, "i2s": {}, "pins": {}, "heap_kb": 512},
-    "proxied": False,
-}
-BEHIND_PROXY = {**SEN66, "proxied": True}
-LD2450 = {
-    "node": {
-        "sensors": [{"name": "people", "driver": "ld2450", "uart": 1, "tx": 17, "rx": 18, "line": [0, 4000, 0, 1000]}]
-    },
-    "virtual": {"i2c": {}, "uart": {"1": "ld2450"}, "i2s": {}, "pins": {}, "heap_kb": 512},
-    "proxied": False,
-}
-SDS011 = {
-    "node": {"sensors": [{"name": "dust", "driver": "sds011", "uart": 1, "tx": 17, "rx": 18}]},
-    "virtual": {"i2c": {}, "uart": {"1": "sds011"}, "i2s": {}, "pins": {}, "heap_kb": 512},
-    "proxied": False,
-}
-FAILS = {"sensor-faults", "sensor-flagged"}
-QUALITY = {"channel-quality"}
-SILENT = {"node-silent"}
 
 
-class Case(NamedTuple):
-    """A fault: what it does to a node, and which rules may name it."""
+class Fleet(NamedTuple):
+    """A fleet on one clock: how fast, its nodes and cases, how long all is well, when to give up (virtual s)."""
 
-    name: str
-    wired: dict[str, Any]
-    begin: Callable[[Replay, str], None]
-    rules: set[str]
-    long: bool = False
-
-
-def _sensor(part: str, fault: str) -> Callable[[Replay, str], None]:
-    def begin(replay: Replay, node: str) -> None:
-        change(replay.nodes[node].directory / "virtual.json", {"faults": {part: fault}})
-
-    return begin
+    factor: int
+    rigs: list[Rig]
+    cases: list[Case]
+    good_s: int
+    most_s: int
+    step_s: int
 
 
-def _network_lost(replay: Replay, node: str) -> None:
-    replay.lose_network()
+class Found(NamedTuple):
+    """Seconds until each fault's alert by name, alerts without a fault, and after the broker was killed (seconds until
+    its alert, how many)."""
+
+    seconds: dict[str, float]
+    wrong: list[str]
+    outage_s: float
+    outage_alerts: int
 
 
-def _power_cut(replay: Replay, node: str) -> None:
-    replay.nodes[node].kill()
-
-
-def _hang(replay: Replay, node: str) -> None:
-    process = replay.nodes[node].process
-    assert process is not None
-    process.send_signal(signal.SIGSTOP)
-
-
-def _short_cut(replay: Replay, node: str) -> None:
-    replay.nodes[node].kill()
-    replay.nodes[node].start()
-
-
-CASES = [
-    Case("I2C nack", SEN66, _sensor("sen66", "nack"), FAILS),
-    Case("I2C wrong CRC", SEN66, _sensor("sen66", "bad_crc"), FAILS),
-    Case("I2C bus held", SEN66, _sensor("sen66", "stuck"), FAILS),
-    Case("no new data", SEN66, _sensor("sen66", "frozen"), FAILS),
-    Case("fan", SEN66, _sensor("sen66", "fan"), FAILS),
-    Case("UART silent", LD2450, _sensor("ld2450", "silent"), FAILS),
-    Case("UART garbage", LD2450, _sensor("ld2450", "garbage"), FAILS),
-    Case("network lost", BEHIND_PROXY, _network_lost, SILENT),
-    Case("power cut", SEN66, _power_cut, SILENT),
-    Case("node hangs", SEN66, _hang, SILENT),
-    Case("short power cut", SEN66, _short_cut, {"node-power-cuts"}),
-    Case("I2C timeout", SEN66, _sensor("sen66", "timeout"), FAILS, True),
-    Case("UART half frames", LD2450, _sensor("ld2450", "half"), FAILS, True),
-    Case("UART frozen", LD2450, _sensor("ld2450", "frozen"), FAILS, True),
-    Case("wrong sum", SDS011, _sensor("sds011", "bad_sum"), FAILS, True),
-    Case("dust sensor silent", SDS011, _sensor("sds011", "silent"), FAILS, True),
-    Case("the same data for ever", SEN66, _sensor("sen66", "still"), QUALITY | FAILS, True),
-]
+def fleets() -> list[Fleet]:
+    """Return both fleets."""
+    fast = rigs(FAST, MINUTES) + [rig for rig, _, _, _ in OF_DELIVERY] + [Rig("well", ("sht45",))]
+    slow = [*rigs(SLOW, SECONDS), Rig("well", ("sht45",), SECONDS)]
+    return [
+        Fleet(25, fast, of_sensors(FAST) + of_delivery() + of_speakers(), 600, 2600, 60),
+        Fleet(4, slow, of_sensors(SLOW), 80, 480, 15),
+    ]
 
 
 def run(short: bool) -> list[Row]:
     """Return rows: faults found, time to detect, alerts about nobody's fault, broker outage, false alerts on traces."""
-    cases = [case for case in CASES if not (short and case.long)]
-    form = f"{len(cases)} of {len(CASES)} faults, {FACTOR} times as fast" if short else f"{FACTOR} times as fast"
-    with tempfile.TemporaryDirectory() as folder, Replay(Path(folder), FACTOR) as replay:
-        began_ms = _replayed(replay, cases)
-        if not short:
-            for _ in range(LONG_S // 3600):
-                replay.run(3600)
-                replay.score()
-            replay.run(60)
-        rows = _detection(replay.alerts(), cases, began_ms, form)
-        rows.append(_outage(replay, form))
-    return [*rows, _on_real_traces()]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        both = fleets()
+        places = [Path(folder) / str(fleet.factor) for fleet in both]
+        found = list(pool.map(_replayed, places, both))
+        counters, wrong = counter_replay.detected(Path(folder))
+    seconds = {**found[0].seconds, **found[1].seconds, **counters}
+    cases = [case.name for fleet in both for case in fleet.cases] + [
+        name for name in counter_replay.FAULTS if name != "well"
+    ]
+    rows = _detection(cases, seconds, [*found[0].wrong, *found[1].wrong, *wrong])
+    beside = f"{found[0].outage_alerts} alert, {len(both[0].rigs)} nodes"
+    outage = at_most("fault_detection, broker killed, time to its alert", found[0].outage_s, "s", 120, beside)
+    return [*rows, outage, _on_real_traces()]
 
 
-def _replayed(replay: Replay, cases: list[Case]) -> int:
-    """Run all cases, one well node beside them; return when the faults began (Unix ms)."""
-    for index, case in enumerate(cases):
-        replay.add(_node(index), f"place-{index}", case.wired).start()
-    replay.add("well", "place-well", SEN66).start()
-    replay.run(GOOD_S)
-    began_ms = replay.clock.now_ms()
-    for index, case in enumerate(cases):
-        case.begin(replay, _node(index))
-    while replay.clock.now_ms() - began_ms < 1000 * AFTER_S:
-        replay.run(STEP_S)
-        if all(_right(replay.alerts(), _node(index), case, began_ms) for index, case in enumerate(cases)):
-            break
-    return began_ms
+def _replayed(folder: Path, fleet: Fleet) -> Found:
+    """Run all cases of a fleet, nodes that are well beside them."""
+    folder.mkdir()
+    with Replay(folder, fleet.factor) as replay:
+        for rig in fleet.rigs:
+            node, virtual = documents(rig)
+            replay.add(rig.node, rig.timing, node, virtual, proxied=rig.proxied).start()
+        for name in {case.node for case in fleet.cases} & set(speaker_names()):
+            replay.speak(name).start()
+        replay.run(fleet.good_s)
+        began_ms = replay.clock.now_ms()
+        for case in fleet.cases:
+            case.begin(replay, case.node)
+        while replay.clock.now_ms() - began_ms < 1000 * fleet.most_s:
+            replay.run(fleet.step_s)
+            if all(_right(replay.alerts(), case, began_ms) for case in fleet.cases):
+                break
+        alerts = replay.alerts()
+        times = {case.name: _right(alerts, case, began_ms) for case in fleet.cases}
+        seconds = {name: (min(raised) - began_ms) / 1000 for name, raised in times.items() if raised}
+        return Found(seconds, _without_fault(alerts, fleet.cases, began_ms), *_outage(replay))
 
 
-def _right(alerts: list[Alert], node: str, case: Case, began_ms: int) -> list[int]:
+def _right(alerts: Sequence[Alert], case: Case, began_ms: int) -> list[int]:
     """Return when the alerts were raised that name the fault (Unix ms)."""
-    mine = [one for one in alerts if node in one.nodes and one.raised_ms >= began_ms]
+    subject = "/".join(part for part in (case.node, case.sensor) if part)
+    mine = [one for one in alerts if one.raised_ms >= began_ms and subject in one.subjects]
     return [one.raised_ms for one in mine if one.rule in case.rules]
 
 
-def _node(index: int) -> str:
-    return f"case-{index:02}"
+def _without_fault(alerts: Sequence[Alert], cases: Sequence[Case], began_ms: int) -> list[str]:
+    """Return alerts from before the faults, or about nobody who has one."""
+    ill = {case.node for case in cases}
+    return [f"{one.rule} {one.place}" for one in alerts if one.raised_ms < began_ms or not ill & set(one.nodes)]
 
 
-def _detection(alerts: list[Alert], cases: list[Case], began_ms: int, form: str) -> list[Row]:
-    seconds: dict[str, float] = {}
-    wrong = [f"{one.rule} {one.place}" for one in alerts if one.raised_ms < began_ms or one.nodes == ("well",)]
-    for index, case in enumerate(cases):
-        right = _right(alerts, _node(index), case, began_ms)
-        if right:
-            seconds[case.name] = (min(right) - began_ms) / 1000
-    missed = [case.name for case in cases if case.name not in seconds]
+def _detection(cases: Sequence[str], seconds: dict[str, float], wrong: list[str]) -> list[Row]:
+    missed = [name for name in cases if name not in seconds]
     told = "; ".join(f"{name} {figure:.0f} s" for name, figure in seconds.items())
     found = f"missed: {', '.join(missed) or 'none'}. {told}"
     times = list(seconds.values()) or [float("inf")]
     return [
-        at_least("fault_detection, faults found", len(seconds), "faults", len(cases), found, form),
-        Row("fault_detection, time to detect, median", statistics.median(times), "s", form=form),
-        Row("fault_detection, time to detect, longest", max(times), "s", form=form),
-        at_most("fault_detection, alerts without a fault", len(wrong), "alerts", 0, "; ".join(wrong), form),
+        at_least("fault_detection, faults found", len(seconds), "faults", len(cases), found),
+        Row("fault_detection, time to detect, median", statistics.median(times), "s"),
+        Row("fault_detection, time to detect, longest", max(times), "s"),
+        at_most("fault_detection, alerts without a fault", len(wrong), "alerts", 0, "; ".join(wrong)),
     ]
 
 
-def _outage(replay: Replay, form: str) -> Row:
-    """Kill the broker; the one alert that there is to be."""
+def _outage(replay: Replay) -> tuple[float, int]:
+    """Kill the broker; return the seconds until the one alert that there is to be, and how many there are."""
     before = {one.number for one in replay.alerts()}
     began_ms = replay.clock.now_ms()
     os.kill(int((replay.settings.directory / "broker.pid").read_text("ascii")), signal.SIGKILL)
     replay.run(60)
     new = [one for one in replay.alerts() if one.number not in before and one.rule == "broker-down"]
-    seconds = (new[0].raised_ms - began_ms) / 1000 if len(new) == 1 else float("inf")
-    return at_most("fault_detection, broker killed, time to its alert", seconds, "s", 120, f"{len(new)} alert", form)
+    return (new[0].raised_ms - began_ms) / 1000 if len(new) == 1 else float("inf"), len(new)
 
 
 def _on_real_traces() -> Row:

@@ -1,7 +1,7 @@
 """A fleet on fast clocks for `fault_detection`: real nodes, real broker, real ingest, and the monitor that ships.
 
     with Replay(folder, factor=30) as replay:
-        node = replay.add("node-01", sensors=SEN66); node.start()
+        replay.add("node-01", Timing(), node={"sensors": [..]}, virtual={"i2c": ..}).start()
         replay.run(600)                     # virtual seconds
         replay.alerts()
 
@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from device_manager import app, prospects
+from device_manager import app
 from device_manager.adapters.broker_paho import PahoBroker
 from device_manager.adapters.broker_process import any_port
 from device_manager.adapters.broker_supervisor import Supervisor
@@ -34,10 +35,12 @@ from device_manager.monitoring.alert import Alert
 from device_manager.settings import Timing
 from device_manager.shadow import JsonFold
 from device_manager.watching import Watcher
+from tests.benchmarks.speaking import Speaking
 from tests.conftest import find_micropython
-from tests.fleet.proxy import Proxies, Weather
+from tests.fleet.proxy import FAIR, Proxies, Weather
 
 LOOK_S = 15.0  # virtual
+PROXIED = 4  # nodes at most
 
 
 class FastClock:
@@ -62,13 +65,17 @@ class Replay:
         self.broker = Mosquitto(self.settings)
         self.supervisor = Supervisor(self.broker)
         self.nodes: dict[str, VirtualNode] = {}
+        self.speakers: dict[str, Speaking] = {}
+        self.faults: dict[str, dict[str, str]] = {}  # of sensors, by node
+        self._later: list[tuple[int, Callable[[], None]]] = []
         self._micropython = Path(find_micropython())
         self._firmware = compile_firmware(folder)
         self._operations = Operations(self.settings.database)
         self._store = SqlAlerts(self._operations)
         self._parts = ExitStack()
         where = self.settings.broker
-        self._proxy = Proxies(1, (where.connect_host, where.port))
+        self._proxies = Proxies(PROXIED, (where.connect_host, where.port))
+        self._proxied: list[str] = []
 
     def __enter__(self) -> Replay:
         with ExitStack() as parts:
@@ -84,47 +91,76 @@ class Replay:
             self._watcher = Watcher(self.settings, away, waiting, {}, lambda notices: None, self.clock)
             parts.callback(self._watcher.close)
             parts.callback(lambda: [node.kill() for node in self.nodes.values()])
+            parts.callback(lambda: [speaker.stop() for speaker in self.speakers.values()])
             self._parts = parts.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._parts.close()
-        self._proxy.close()
+        self._proxies.close()
         self._operations.close()
 
-    def add(self, name: str, site: str, wired: dict[str, Any]) -> VirtualNode:
+    def add(
+        self, name: str, timing: Timing, node: dict[str, Any], virtual: dict[str, Any], *, proxied: bool = False
+    ) -> VirtualNode:
         """Register a node at a site of its own district, with these keys of node.json and virtual.json, not started."""
-        timing = Timing(record_s=60, frame_s=300)
-        with open_fleet(self.settings) as fleet:
-            fleet.registry.add_site(site, site, 47.7, 10.3, 4.0, site, scope=local())
-            place = fleet.registry.site(site)
-            directory = fleet.add_virtual_node(name, place, timing, time.time(), scope=local())
-        fast = {"factor": self.clock.factor, "factor_from_s": int(self.clock.began_s)}
-        change(directory / "node.json", wired["node"])
-        if wired["proxied"]:
+        directory = self._registered(name, timing)
+        change(directory / "node.json", node)
+        if proxied:
             brokers = json.loads((directory / "node.json").read_text("utf-8"))["brokers"]
-            change(directory / "node.json", {"brokers": [{**row, "port": self._proxy.ports[0]} for row in brokers]})
-        change(directory / "virtual.json", {**wired["virtual"], **fast})
-        self.nodes[name] = VirtualNode(directory, self._micropython, self._firmware)
-        return self.nodes[name]
+            port = self._proxies.ports[len(self._proxied)]
+            self._proxied.append(name)
+            change(directory / "node.json", {"brokers": [{**row, "port": port} for row in brokers]})
+        fast = {"factor": self.clock.factor, "factor_from_s": int(self.clock.began_s)}
+        change(directory / "virtual.json", {**virtual, **fast})
+        return self.switch_on(directory)
+
+    def switch_on(self, directory: Path) -> VirtualNode:
+        """Return the node of a directory, which runs once it is started."""
+        self.nodes[directory.name] = VirtualNode(directory, self._micropython, self._firmware)
+        return self.nodes[directory.name]
+
+    def speak(self, name: str) -> Speaking:
+        """Register a node, and speak as it."""
+        self._registered(name, Timing())
+        self.speakers[name] = Speaking(self.settings, name, self.clock)
+        return self.speakers[name]
+
+    def _registered(self, name: str, timing: Timing) -> Path:
+        with open_fleet(self.settings) as fleet:
+            fleet.registry.add_site(name, name, 47.7, 10.3, 4.0, name, scope=local())
+            return fleet.add_virtual_node(name, fleet.registry.site(name), timing, time.time(), scope=local())
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something in so many virtual seconds."""
+        self._later.append((self.clock.now_ms() + int(1000 * seconds), action))
 
     def run(self, seconds: float) -> None:
         """Let virtual seconds pass, with a look every LOOK_S; a node that resets itself runs again."""
         end_ms = self.clock.now_ms() + int(1000 * seconds)
-        while self.clock.now_ms() < end_ms:
-            self._watcher.look()
+        while (now_ms := self.clock.now_ms()) < end_ms:
+            due = [action for at_ms, action in self._later if at_ms <= now_ms]
+            self._later = [(at_ms, action) for at_ms, action in self._later if at_ms > now_ms]
+            for action in due:
+                action()
+            for speaker in self.speakers.values():
+                speaker.tick()
             for node in self.nodes.values():
                 if node.process is not None and node.process.poll() == RESET_EXIT_CODE:
                     node.start()
+            self._watcher.look()
             time.sleep(LOOK_S / self.clock.factor)
 
-    def lose_network(self) -> None:
-        """From now on every byte between the proxied node and the broker is lost."""
-        self._proxy.set(0, Weather(swallow=True, refuse=True))
+    def weather(self, node: str, weather: Weather) -> None:
+        """Change the network between a proxied node and the broker, now; connections stand."""
+        self._proxies.set(self._proxied.index(node), weather)
 
-    def score(self) -> None:
-        """Look up the quality scores of the last day, as the manager does every hour."""
-        self._watcher.slow = prospects.facts(self.settings, self.clock.now_ms() / 1000)
+    def wifi(self, node: str, *, there: bool) -> None:
+        """Let the Wi-Fi of a proxied node go, and its connections with it, or come back."""
+        change(self.nodes[node].directory / "virtual.json", {"wifi": "up" if there else "down"})
+        self.weather(node, FAIR if there else Weather(refuse=True))
+        if not there:
+            self._proxies.reset(self._proxied.index(node))
 
     def alerts(self) -> list[Alert]:
         """Return every alert that there ever was, the oldest first."""
