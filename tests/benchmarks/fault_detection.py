@@ -47,6 +47,7 @@ from tests.data import real_faults
 
 DAY_S = 86_400
 ALERT_BELOW = 50  # of channel-quality
+SPEAKERS_S = 60  # they are well at once
 
 
 class Fleet(NamedTuple):
@@ -106,31 +107,43 @@ def _replayed(folder: Path, fleet: Fleet) -> Found:
             replay.add(rig.node, rig.timing, node, virtual, proxied=rig.proxied).start()
         for name in {case.node for case in fleet.cases} & set(speaker_names()):
             replay.speak(name).start()
-        replay.run(fleet.good_s)
-        began_ms = replay.clock.now_ms()
-        for case in fleet.cases:
-            case.begin(replay, case.node)
-        while replay.clock.now_ms() - began_ms < 1000 * fleet.most_s:
+        replay.run(SPEAKERS_S)
+        began_ms = _begun(replay, [case for case in fleet.cases if case.node in replay.speakers])
+        replay.run(fleet.good_s - SPEAKERS_S)
+        began_ms |= _begun(replay, [case for case in fleet.cases if case.node not in replay.speakers])
+        give_up_ms = replay.clock.now_ms() + 1000 * fleet.most_s
+        while replay.clock.now_ms() < give_up_ms:
             replay.run(fleet.step_s)
-            if all(_right(replay.alerts(), case, began_ms) for case in fleet.cases):
+            alerts = replay.alerts()
+            if all(_seconds(alerts, case, began_ms[case.node]) for case in fleet.cases):
                 break
-        alerts = replay.alerts()
-        times = {case.name: _right(alerts, case, began_ms) for case in fleet.cases}
-        seconds = {name: (min(raised) - began_ms) / 1000 for name, raised in times.items() if raised}
-        return Found(seconds, _without_fault(alerts, fleet.cases, began_ms), *_outage(replay))
+        times = {case.name: _seconds(alerts, case, began_ms[case.node]) for case in fleet.cases}
+        seconds = {name: min(found) for name, found in times.items() if found}
+        return Found(seconds, _without_fault(alerts, began_ms), *_outage(replay))
 
 
-def _right(alerts: Sequence[Alert], case: Case, began_ms: int) -> list[int]:
-    """Return when the alerts were raised that name the fault (Unix ms)."""
+def _begun(replay: Replay, cases: Sequence[Case]) -> dict[str, int]:
+    """Begin faults; return {node: when} (Unix ms)."""
+    now_ms = replay.clock.now_ms()
+    for case in cases:
+        case.begin(replay, case.node)
+    return {case.node: now_ms for case in cases}
+
+
+def _seconds(alerts: Sequence[Alert], case: Case, began_ms: int) -> list[float]:
+    """Return the seconds from the fault to each alert that names it."""
     subject = "/".join(part for part in (case.node, case.sensor) if part)
     mine = [one for one in alerts if one.raised_ms >= began_ms and subject in one.subjects]
-    return [one.raised_ms for one in mine if one.rule in case.rules]
+    return [(one.raised_ms - began_ms) / 1000 for one in mine if one.rule in case.rules]
 
 
-def _without_fault(alerts: Sequence[Alert], cases: Sequence[Case], began_ms: int) -> list[str]:
-    """Return alerts from before the faults, or about nobody who has one."""
-    ill = {case.node for case in cases}
-    return [f"{one.rule} {one.place}" for one in alerts if one.raised_ms < began_ms or not ill & set(one.nodes)]
+def _without_fault(alerts: Sequence[Alert], began_ms: dict[str, int]) -> list[str]:
+    """Return alerts about nobody who has a fault by then."""
+    return [
+        f"{one.rule} {one.place}"
+        for one in alerts
+        if not any(one.raised_ms >= began_ms.get(node, one.raised_ms + 1) for node in one.nodes)
+    ]
 
 
 def _detection(cases: Sequence[str], seconds: dict[str, float], wrong: list[str]) -> list[Row]:

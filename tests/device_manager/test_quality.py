@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_manager.quality import LIMITS, Channel, Finding, check
+from device_manager.quality.crowds import crowds
 from device_manager.quality.finding import RULES, merged
 from device_manager.quality.limits import read
 from firmware.wire import quality as flags
@@ -249,6 +250,24 @@ def test_week_of_nobody_is_found() -> None:
     channel = gate()
     channel.value[14 * 24 - 2 : 22 * 24 + 6] = 0
     assert rules(check([channel])) == {"off"}
+
+
+def test_counter_that_counts_everybody_three_times_is_found() -> None:
+    good = gate(weeks=6)
+    late = good.start_s >= good.start_s[0] + 5 * 7 * DAY
+    tripled = replace(good, value=np.where(late, 3 * good.value, good.value))
+    found = crowds(tripled)
+    assert {one.rule for one in found} == {"crowd"}
+    assert all(2.5 < one.value < 3.5 for one in found)
+    assert 0 < found[0].end_s - good.start_s[late][0] <= 7 * DAY
+    assert crowds(good) == []
+
+
+def test_fair_that_fills_ten_hours_of_a_day_is_no_fault_of_a_counter() -> None:
+    good = gate(weeks=6)
+    day, hour = (good.start_s - good.start_s[0]) // DAY, good.start_s % DAY // HOUR
+    fair = np.isin(day, (37, 38)) & (hour >= 12) & (hour < 22)
+    assert crowds(replace(good, value=np.where(fair, 4 * good.value, good.value))) == []
 
 
 def test_totals_of_a_counter_are_judged_by_the_people_in_them() -> None:

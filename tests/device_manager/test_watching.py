@@ -19,7 +19,6 @@ from device_manager.cli import main
 from device_manager.fleet import local, open_fleet
 from device_manager.ingest.commit import Committer
 from device_manager.monitoring.alert import Notice
-from device_manager.settings import Settings
 from device_manager.shadow import JsonFold
 from device_manager.watching import Watcher, Watching
 from firmware.wire import messages, quality
@@ -59,9 +58,7 @@ class Street:
                 fleet.registry.add_node(speaker.name, sites[at % 4], 0, scope=local())
         self._store = SqlStore(self.settings.database)
         self._committer = Committer(self._store, Cbor2Codec(), JsonFold())
-        self._watcher = Watcher(
-            self.settings, lambda: self.broker_down, lambda: 0, {}, self.notices.extend, self.clock
-        )
+        self._watcher = Watcher(self.settings, lambda: self.broker_down, lambda: 0, {}, self.notices.extend, self.clock)
         self._committer.commit([speaker.channels() for speaker in self.speakers])
         self._began_s = START_MS // 1000
 
