@@ -10,8 +10,8 @@ from firmware.wire import quality
 
 BAD = quality.OUT_OF_RANGE | quality.STUCK | quality.FAULT
 EXPLAINED = quality.WARM_UP | quality.MAINTENANCE
-STARTED_S = 60
-"""Every sensor of the catalogue has settled so long after its node started (the slowest, SEN5x and SEN66: 30 s)."""
+STARTED_S = 180
+"""Every sensor of the catalogue has settled so long after its node started (the slowest: 30 readings)."""
 Shares = dict[tuple[int, str], float]
 
 

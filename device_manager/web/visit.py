@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -37,10 +38,20 @@ THEMES = ("auto", "light", "dark")
 @cache
 def templates() -> Environment:
     """Return the templates; every value is escaped."""
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    found.filters["code"] = code
+    return found
+
+
+def code(text: str) -> Markup:
+    """Return a text with what stands between backticks as code; everything is escaped."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if at % 2 else piece for at, piece in enumerate(pieces)
+    )
 
 
 @cache

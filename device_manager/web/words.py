@@ -1,14 +1,19 @@
 """German and English. English sentences stand in templates and pages; `german.toml` has each of them in German.
 
->>> Words("de")("{count} nodes", count=3)
-'3 Knoten'
+Sentences that other rooms make with figures are known by their form, see `german_sentences.toml`.
+
+>>> Words("de")("{count} nodes", count=3), Words("de").sentence("heard 4 s ago")
+('3 Knoten', 'vor 4 s gehört')
 """
 
+import re
 import tomllib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from firmware.wire.quantities import QUANTITIES
 
 _ENGLISH = {
     "span 6h": "6 hours",
@@ -21,6 +26,7 @@ _ENGLISH = {
     "gate good": "Nothing is worse",
     "gate bad": "Surely worse",
     "gate unknown": "Too early to say",
+    "of 100": "of 100 points",
 }
 LANGUAGES = ("de", "en")
 ZONE = ZoneInfo("Europe/Berlin")
@@ -32,6 +38,14 @@ def german() -> dict[str, str]:
     """Return the German of every English text."""
     found: dict[str, str] = tomllib.loads((Path(__file__).parent / "german.toml").read_text("utf-8"))
     return found
+
+
+@cache
+def german_sentences() -> list[tuple[re.Pattern[str], str]]:
+    """Return (form of an English sentence, its German with the same pieces), in the order of the file."""
+    found: dict[str, str] = tomllib.loads((Path(__file__).parent / "german_sentences.toml").read_text("utf-8"))
+    return [(re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(english))), said)
+            for english, said in found.items()]  # fmt: skip
 
 
 def choose(header: str, asked: str = "") -> str:
@@ -60,11 +74,25 @@ class Words:
         said = german().get(text, text) if self.language == "de" else _ENGLISH.get(text, text)
         return said.format(**values) if values else said
 
-    def number(self, value: float | None, digits: int = 1) -> str:
-        """Return a number as this language writes it; None is a dash."""
+    def sentence(self, text: str) -> str:
+        """Return a sentence that another room made, in this language where its form is known, else as it is."""
+        if self.language != "de" or text in german():
+            return self(text)
+        for form, said in german_sentences():
+            if found := form.fullmatch(text):
+                return said.format(**{name: self.sentence(piece) for name, piece in found.groupdict().items()})
+        return text
+
+    def reading(self, value: float | None, quantity: str) -> str:
+        """Return a value with as many digits as its quantity has (`hardware/quantities.toml`)."""
+        denominator = int(str(QUANTITIES[quantity][1])) if quantity in QUANTITIES else 1
+        return self.number(value, len(str(denominator)) - 1, whole=False)
+
+    def number(self, value: float | None, digits: int = 1, *, whole: bool = True) -> str:
+        """Return a number as this language writes it; None is a dash; `whole` ones have no digits behind the point."""
         if value is None:
             return "–"
-        text = f"{value:,.{digits}f}" if value % 1 else f"{value:,.0f}"
+        text = f"{value:,.{digits}f}" if value % 1 or not whole else f"{value:,.0f}"
         return text.translate(str.maketrans(",.", ".,")) if self.language == "de" else text
 
     def unit(self, ucum: str) -> str:

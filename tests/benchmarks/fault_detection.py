@@ -77,7 +77,7 @@ def fleets() -> list[Fleet]:
     slow = [*rigs(SLOW, SECONDS), Rig("well", ("sht45",), SECONDS)]
     return [
         Fleet(25, fast, of_sensors(FAST) + of_delivery() + of_speakers(), 600, 2600, 60),
-        Fleet(4, slow, of_sensors(SLOW), 80, 480, 15),
+        Fleet(6, slow, of_sensors(SLOW), 240, 480, 15),
     ]
 
 

@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from device_manager.monitoring import rules
+from device_manager.monitoring.facts import FACTS
 from device_manager.orders.service import COMMANDS
+from device_manager.quality import Channel, before_and_after
 from device_manager.rollouts import states
 from device_manager.scopes import ROLES
-from device_manager.shadow import liveness
-from device_manager.web import cartography, drawing
+from device_manager.shadow import Shadow, judge, liveness
+from device_manager.shadow.alerts import suspicion
+from device_manager.web import cartography, drawing, health_card
 from device_manager.web.states import WORST_FIRST
-from device_manager.web.visit import PAGES
-from device_manager.web.words import Words, choose, german
-from firmware.wire import quality
+from device_manager.web.visit import PAGES, code
+from device_manager.web.words import Words, choose, german, german_sentences
+from firmware.wire import messages, quality
 from hardware.catalog import quantities
 from tests.conftest import ROOT
 
@@ -103,7 +106,10 @@ def test_every_text_of_the_pages_has_its_german_and_none_is_left_over() -> None:
     domain = {
         *(*liveness.__dict__.get("STATES", WORST_FIRST), *ROLES, *COMMANDS, *quality.NAMES.split(",")),
         *(quantity.title for quantity in quantities().values()),
-        *(rule.title for rule in rules.shipped().values()),
+        *(text for rule in rules.shipped().values() for text in (rule.title, rule.next_step)),
+        *({fact.unit for fact in FACTS.values()} - {"", "s", "mV", "dBm", "%", "Cel"}),
+        *(title for title, _ in health_card.FIELDS.values()),
+        *(health_card.short(quantity) for quantity in quantities() if not quantity.startswith("la")),
         *(name for _, name, _ in PAGES),
         *(*states.ROLLOUT.values(), *states.UPDATE_STATES, "draft"),
         *(f"gate {verdict}" for verdict in ("good", "bad", "unknown")),
@@ -116,6 +122,64 @@ def test_german_has_the_same_places_for_values_and_no_line_twice() -> None:
     for english, text in german().items():
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", text)), english
     tomllib.loads((WEB / "german.toml").read_text("utf-8"))
+
+
+def _made_elsewhere() -> list[str]:
+    """Sentences of all forms that liveness, suspicion and the comparison before and after make."""
+    times = (None, 10_000, 400_000, 100_000_000)
+    shadows = [
+        Shadow("n", last_seen_ms=0 if at else None, online=online, connected_ms=connected, head=head, next=next_, log=1)
+        for at in (0, 1) for online in (True, False) for connected in (0, -2_000_000)
+        for head, next_ in ((1, 1), (99, 9))
+    ]  # fmt: skip
+    found = [judge(shadow, at or 0).reason for shadow in shadows for at in times]
+    found += [reason for before in ([[1, 1], [2, 2]], [[2, 2]]) if (reason := (suspicion(before, 1, 1) or ("", ""))[1])]
+    hours = np.arange(24 * 9) * 3600
+    for value in (np.arange(24.0 * 9) % 24, np.full(24 * 9, np.nan)):
+        for quantity in ("laeq", "temperature"):
+            channel = Channel("n", quantity, hours, value)
+            found += [one.text for one in before_and_after(channel, 8 * 86_400, 9 * 86_400)]
+    return sorted({*found})
+
+
+@pytest.mark.parametrize("text", _made_elsewhere())
+def test_sentence_made_elsewhere_is_german_on_german_pages(text: str) -> None:
+    said = Words("de").sentence(text)
+    assert said != text
+    assert re.findall(r"\d+", said) == re.findall(r"\d+", text)
+    assert not re.search(r"\b(the|and|of|with|allowed|hours|before|expected|ago)\b", said)
+    assert Words("en").sentence(text) == text
+
+
+def test_unknown_sentence_stays_as_it_is() -> None:
+    assert Words("de").sentence("flash: sector 7 burnt {down}") == "flash: sector 7 burnt {down}"
+
+
+def test_every_german_sentence_has_the_pieces_of_its_english() -> None:
+    for form, said in german_sentences():
+        assert sorted(form.groupindex) == sorted(re.findall(r"{(\w+)}", said))
+
+
+def test_what_stands_between_backticks_is_code_and_harmless() -> None:
+    assert code("see `<b>`, & `x`") == "see <code>&lt;b&gt;</code>, &amp; <code>x</code>"
+
+
+def test_health_card_says_what_a_field_is_and_in_which_unit() -> None:
+    said = {"heap_free": 90_400, "uptime_s": 7300, "faults": [["air", 3]], "lateness": [["link", 1250]], "rssi": None}
+    assert health_card.rows(said, Words("de")) == [
+        ("Läuft seit", "2 h"), ("Freier Speicher", "90,4 kB"), ("Fehler von Sensoren", "air 3"),
+        ("Längste Verzögerungen", "link 1,2 s"),
+    ]  # fmt: skip
+
+
+def test_health_card_knows_every_field_of_the_message() -> None:
+    assert {name for _, name, _, _ in messages.rows(messages.FIELDS["health"])} == set(health_card.FIELDS)
+
+
+def test_readings_have_the_digits_of_their_quantity() -> None:
+    words = Words("de")
+    assert (words.reading(1.0, "pm2_5"), words.reading(7185.0, "footfall_in"), words.reading(None, "pm2_5")) == (
+        "1,0", "7.185", "–")  # fmt: skip
 
 
 def test_numbers_and_times_are_written_as_each_language_does() -> None:

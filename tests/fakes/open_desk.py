@@ -16,6 +16,7 @@ from device_manager.adapters.store_rollouts import SqlRollouts
 from device_manager.front_desk import FrontDesk, open_front_desk
 from device_manager.identities import Authority
 from device_manager.monitoring.alert import Alert
+from device_manager.monitoring.rules import shipped
 from device_manager.rollouts import states
 from device_manager.rollouts.model import Judgement, Rollout, Rules, Update, parse_stage
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER, Scope
@@ -37,7 +38,7 @@ def furnish(desk: FrontDesk, *, people: bool = True) -> None:
     now_ms, node = int(time.time() * 1000), name_of(FAULTY)
     alert = Alert(
         1, "sensor-faults", node, "warning", "has a sensor that fails", (node,), ("air",), (), 4.0, 6.0, 0.0, "faults",
-        now_ms - 14_400_000, now_ms - 14_300_000, None, "`citynode node command NODE self-test`",
+        now_ms - 14_400_000, now_ms - 14_300_000, None, shipped()["sensor-faults"].next_step,
     )  # fmt: skip
     SqlAlerts(desk.fleet.operations).save([alert])
     roll_out(desk, now_ms)

@@ -93,10 +93,20 @@ def _frames(number: int, last_s: int, records: int) -> list[tuple[object, ...]]:
 
 def _shadow(number: int, last_s: int, frames: int, until_s: int) -> Shadow:
     health = {
-        "memory_free": 112_000,
+        "boot": 1,
+        "uptime_s": 86_400 + 3600 * number,
+        "time": last_s,
+        "reset_cause": "power on",
+        "heap_free": 112_000,
+        "heap_floor": 98_000,
+        "buffered": 2,
+        "lost": 0,
+        "resent": 0,
         "rssi": -61 - number,
-        "resets": 1,
+        "chip_temperature": 38,
+        "lateness": [["sampler", 40], ["link", 1200]],
         "faults": [["air", 4]] if number == FAULTY else [],
+        "last_error": "air: expected a CRC of 41, got 40" if number == FAULTY else "",
     }
     seen_s = last_s - (600 if number == LATE else 0)
     return Shadow(

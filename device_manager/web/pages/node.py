@@ -8,8 +8,10 @@ from starlette.responses import Response
 from device_manager import overview
 from device_manager.errors import UsageError
 from device_manager.orders.service import COMMANDS
-from device_manager.web import plotting, states
+from device_manager.series import LastValue
+from device_manager.web import health_card, plotting, states
 from device_manager.web.visit import Visit
+from firmware.wire import quality
 
 SPANS = {"6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}
 MOST_ENTRIES = 30
@@ -81,10 +83,15 @@ def _now(visit: Visit) -> dict[str, Any]:
     orders = sorted(visit.desk.orders_of(name), key=lambda order: order.counter, reverse=True)[:10]
     return {
         "node": name, "summary": overview.summarise(view, now_ms), "css": states.css,
-        "values": [overview.channel(value) for value in row.values.values()] if row else [],
-        "health": overview.health(shadow), "missing": overview.missing(shadow, now_ms),
+        "values": [_value(value) for value in row.values.values()] if row else [],
+        "health": health_card.rows(shadow.health, visit.words), "missing": overview.missing(shadow, now_ms),
         "suspicions": overview.alerts(shadow), "update": shadow.update, "release": shadow.release, "orders": orders,
     }  # fmt: skip
+
+
+def _value(last: LastValue) -> dict[str, Any]:
+    flags = [name for name in quality.names(last.flags) if name]
+    return {**overview.channel(last), "short": health_card.short(last.quantity), "flags": flags}
 
 
 def _history(visit: Visit, node_id: int) -> dict[str, Any]:

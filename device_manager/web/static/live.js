@@ -16,6 +16,7 @@ async function refresh(part) {
   part.dataset.tag = answer.headers.get("etag") || "";
   for (const box of part.querySelectorAll("input[type=checkbox]")) box.checked = ticked.has(box.value);
   if (held) part.querySelector(held)?.focus({ preventScroll: true });
+  if (map?.contains(part)) tidy(map);
 }
 
 function place(element) {
@@ -34,6 +35,17 @@ async function keepFresh() {
   }
 }
 
+// Names that would cover another one are not shown until there is room; those of faulty nodes come first.
+function tidy(map) {
+  const shown = [];
+  for (const name of [...map.querySelectorAll("#markers .far")].reverse()) {
+    const a = name.getBoundingClientRect();
+    const hit = shown.some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom);
+    name.setAttribute("visibility", hit ? "hidden" : "visible");
+    if (!hit) shown.push(a);
+  }
+}
+
 // The map: wheel, drag, two fingers and the buttons change its view; texts keep their size on the screen.
 function moveMap(map) {
   let box = map.getAttribute("viewBox").split(" ").map(Number);
@@ -43,6 +55,7 @@ function moveMap(map) {
   const show = () => {
     map.setAttribute("viewBox", box.map((n) => n.toFixed(1)).join(" "));
     for (const texts of map.querySelectorAll("[data-scale]")) texts.setAttribute("font-size", (unit() * texts.dataset.scale).toFixed(1));
+    tidy(map);
   };
   const zoom = (factor, fx = 0.5, fy = 0.5) => {
     const width = Math.min(60000, Math.max(200, box[2] * factor)), height = box[3] * (width / box[2]);
