@@ -17,7 +17,7 @@ SHORT = {
 
 def short(quantity: str) -> str:
     """Return the name of a quantity in a word or two, English."""
-    return SHORT.get(quantity) or {"laeq": "LAeq"}.get(quantity, quantity.replace("la", "LA", 1))
+    return SHORT.get(quantity) or quantity.replace("laf", "LAF", 1).replace("la", "LA", 1)
 
 
 def _bytes(value: Any, words: Words) -> str:

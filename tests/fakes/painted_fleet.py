@@ -7,8 +7,9 @@ two days, the sixth has a sensor that reports a fault since four hours, the nint
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cbor2
@@ -27,6 +28,11 @@ FAULT_MINUTES = 240
 _COLUMN = 1  # PM2.5
 
 
+def name_of(number: int) -> str:
+    """Return the id of a node by its place."""
+    return f"kempten-{number:02}"
+
+
 def paint(
     directory: Path,
     until_s: int,
@@ -36,12 +42,14 @@ def paint(
     port: int = 8080,
     title: str = "",
     writable: bool = False,
+    into: Settings | None = None,
+    named: Callable[[int], str] = name_of,
 ) -> Settings:
-    """Make the directory; `days` are how many days each node has, the last value for all others."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    settings = Settings(directory, "Kempten", web=WebSettings(port=port, writable=writable))
-    save(settings)
-    create_database(settings.database)
+    """Make the directory; `days` are how many days each node has, the last value for all others.
+
+    With `into` paint into a directory that `app.initialise` made; `named` gives the id of a node by its place.
+    """
+    settings = into or _made(directory, WebSettings(port=port, writable=writable))
     with closing(sqlite3.connect(settings.database)) as raw:
         raw.execute("PRAGMA synchronous=OFF")
         for number, place in enumerate(choose(nodes), start=1):
@@ -50,26 +58,29 @@ def paint(
             where = (place.latitude + spread[0] * 4, place.longitude + spread[1] * 6)
             columns = "id, name, title, latitude, longitude, height_m, district"
             raw.execute(f"INSERT INTO site ({columns}) VALUES (?, ?, ?, ?, ?, 3.5, 'Kempten')", (*site, *where))
-            _add_node(raw, number, until_s)
+            _add_node(raw, number, named(number))
             last_s = until_s - (2 * 86_400 if number == LOST else 1200 if number == LATE else 0)
             records = int(days[min(number, len(days)) - 1] * DAY_RECORDS)
             frames = _frames(number, last_s, records)
             rows = "node_id, log_id, seq, kind, received_ms, start_s, payload"
             raw.executemany(f"INSERT INTO frame ({rows}) VALUES (?, ?, ?, ?, ?, ?, ?)", frames)
-            shadow = _shadow(number, last_s, len(frames), until_s)
+            shadow = replace(_shadow(number, last_s, len(frames)), node=named(number))
             raw.execute("INSERT INTO shadow (node_id, document) VALUES (?, ?)", (number, to_document(shadow)))
         raw.commit()
     return settings
 
 
-def name_of(number: int) -> str:
-    """Return the id of a node by its place."""
-    return f"kempten-{number:02}"
+def _made(directory: Path, web: WebSettings) -> Settings:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    settings = Settings(directory, "Kempten", web=web)
+    save(settings)
+    create_database(settings.database)
+    return settings
 
 
-def _add_node(raw: sqlite3.Connection, number: int, until_s: int) -> None:
+def _add_node(raw: sqlite3.Connection, number: int, name: str) -> None:
     columns = "id, name, admission, added_ms"
-    raw.execute(f"INSERT INTO node ({columns}) VALUES (?, ?, 'accepted', 0)", (number, name_of(number)))
+    raw.execute(f"INSERT INTO node ({columns}) VALUES (?, ?, 'accepted', 0)", (number, name))
     raw.execute("INSERT INTO deployment (node_id, site_id, since_s) VALUES (?, ?, 0)", (number, number))
     raw.execute("INSERT INTO log (id, node_id, log, next, ahead) VALUES (?, ?, ?, 9, '[]')", (number, number, number))
 
@@ -91,7 +102,7 @@ def _frames(number: int, last_s: int, records: int) -> list[tuple[object, ...]]:
     return found
 
 
-def _shadow(number: int, last_s: int, frames: int, until_s: int) -> Shadow:
+def _shadow(number: int, last_s: int, frames: int) -> Shadow:
     health = {
         "boot": 1,
         "uptime_s": 86_400 + 3600 * number,
