@@ -32,7 +32,7 @@ class KeepingUp:
         failed = False
         while not self._stopping.wait(self._every_s):
             try:
-                self._keeper.advance()
+                self._keeper.advance(ended=self._stopping.is_set)
                 failed = False
             except StoreError as error:  # the frames are safe; what is derived from them comes later
                 if not failed:

@@ -54,10 +54,11 @@ class Keeper:
         self._epochs = Epochs(source.record, loads)
         self._late: dict[int, tuple[int, int]] = {}  # nodes with frames that the last step dated: since and until when
 
-    def advance(self, *, roll_up: bool = True) -> Report:
-        """Take in everything new; without `roll_up` roll-ups are left to `rebuilding.rebuild`."""
+    def advance(self, *, roll_up: bool = True, ended: Callable[[], bool] = lambda: False) -> Report:
+        """Take in everything new, or as many steps of it as fit until `ended`; without `roll_up` roll-ups are left to
+        `rebuilding.rebuild`."""
         before = self._store.progress()
-        while self._step(roll_up):
+        while not ended() and self._step(roll_up):
             pass
         with self._store.begin() as step:
             waiting = len(step.waiting())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from starlette.testclient import TestClient
 
 from device_manager.front_desk import FrontDesk, open_front_desk
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER
+from device_manager.shadow import from_document, to_document
+from device_manager.shadow.fold import replace
 from device_manager.web import guard
 from device_manager.web.dashboard import application
 from device_manager.web.pages.signing import SESSION
@@ -52,6 +56,25 @@ def test_a_script_in_a_site_title_is_shown_as_text(desk: FrontDesk) -> None:
         assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page and "<img src=x" not in page, path
     policy = browser.get("/").headers["content-security-policy"]
     assert "script-src 'self';" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+
+
+def test_a_script_in_what_a_node_says_of_itself_is_shown_as_text(desk: FrontDesk) -> None:
+    words = f"{SCRIPT} `{SCRIPT}`"
+    with closing(sqlite3.connect(desk.settings.database)) as raw:
+        (kept,) = raw.execute("SELECT document FROM shadow WHERE node_id = 2").fetchone()
+        shadow = from_document(kept)
+        said = replace(
+            shadow, firmware=words, health={**shadow.health, "last_error": words, "faults": [[words, 1]]},
+            alerts=[{"kind": words, "text": words, "since_ms": 0, "last_ms": 0, "count": 1}],
+            update={**shadow.update, "state": None, "reason": words, "number": 1},
+        )  # fmt: skip
+        raw.execute("UPDATE shadow SET document = ? WHERE node_id = 2", (to_document(said),))
+        raw.commit()
+    desk.changed()
+    for language in ("de", "en"):
+        page = signed_in(desk, "vera").get("/nodes/kempten-02", headers={"accept-language": language}).text
+        assert page.count("&lt;script&gt;alert(1)") >= 5
+        assert "<script>alert" not in page and "<img src=x" not in page
 
 
 def test_another_sites_form_changes_nothing(desk: FrontDesk) -> None:
