@@ -59,7 +59,7 @@ def test_all_records_arrive_once_and_are_released(broker: Broker, manager: Manag
         "online": True, "boot": 5, "log": LOG, "head": 120, "tail": 0, "firmware": "test",
         "time": manager.states[0]["time"],
     }  # fmt: skip
-    assert abs(manager.states[0]["time"] - time.time()) < 10
+    assert abs(manager.states[0]["time"] - time.time()) < 60
 
 
 def test_killed_broker_costs_nothing(broker: Broker, manager: Manager, start: StartNode) -> None:

@@ -139,11 +139,11 @@ clock.raise_floor(CEILING_UNIX_S + 1)
 assert clock.floor_s == 1800000000 and clock.unix_s() is None
 assert not clock.set_unix_s(1799999999) and clock.unix_s() is None
 clock.guess()
-assert clock.unix_s() is None and abs(time.time() - 1800000000) < 2
+assert clock.unix_s() is None and abs(time.time() - 1800000000) < 30
 again = Clock()
 again.guessed = True
 assert again.unix_s() is None
-assert clock.set_unix_s(1800000500) and abs(clock.unix_s() - 1800000500) < 2
+assert clock.set_unix_s(1800000500) and abs(clock.unix_s() - 1800000500) < 30
 """, tmp_path)  # fmt: skip
 
 
@@ -159,10 +159,13 @@ async def wait():
     await asyncio.sleep(90)
 asyncio.run(wait())
 time.sleep(30)
-print(clock.ticks_diff(clock.ticks_ms(), start) // 10000, (clock.unix_s() - unix) // 10, clock.uptime_s() // 10)
+print(clock.ticks_diff(clock.ticks_ms(), start) // 1000, clock.unix_s() - unix, clock.uptime_s())
 """, cwd=tmp_path)  # fmt: skip
-    assert done.stdout.splitlines() == ["citynode: virtual clock, 60 times as fast", "12 12 12"], done.stdout
-    assert time.monotonic() - began < 10
+    took_s = time.monotonic() - began
+    said, times = done.stdout.splitlines()
+    assert said == "citynode: virtual clock, 60 times as fast"
+    assert all(120 <= int(seconds) + 1 <= 60 * took_s + 2 for seconds in times.split()), (times, took_s)
+    assert took_s < 100
 
 
 @pytest.mark.parametrize("name", led.TABLE)

@@ -65,7 +65,7 @@ def test_time_of_a_bad_answer_is_not_taken(micropython, answer):
 def test_time_without_a_server_is_none_in_time(micropython, free_port):
     begun = time.monotonic()
     assert micropython(SCRIPT % free_port).stdout.strip() == "None"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
 
 
 def test_clock_that_is_set_runs_on_from_there(micropython, tmp_path):

@@ -34,7 +34,8 @@ from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.skipif(find() is None, reason="mosquitto is not installed"), pytest.mark.slow]
 QUICK = Timing(record_s=1, frame_s=2)
-WITHIN_S = 12
+WITHIN_S = 12  # what fails is taken back after that
+PATIENT_S = 90  # for what succeeds, on a busy machine
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def secrets_at_rest(fleet: Fleet, secret: bytes) -> list[str]:
 def test_certificate_is_renewed_through_the_session_and_no_secret_stays(fleet: Fleet) -> None:
     directory = fleet.nodes[0].directory
     old = (directory / "key.der").read_bytes()
-    order = upkeep.open_orders(fleet.settings).renew("node-00", time.time(), scope=local(), within_s=WITHIN_S)
+    order = upkeep.open_orders(fleet.settings).renew("node-00", time.time(), scope=local(), within_s=PATIENT_S)
     spooled = fleet.settings.orders / f"node-00-{order.counter}.json"
     assert spooled.stat().st_mode & 0o777 == 0o600
     assert settled(fleet, order).state == DONE
@@ -101,7 +102,7 @@ def test_wrong_wifi_broker_or_denial_is_taken_back_by_the_node_itself(
 def test_intervals_are_changed_through_the_session(fleet: Fleet) -> None:
     parts = {"timing": {"record_s": 2, "frame_s": 4}}
     order = upkeep.open_orders(fleet.settings).change(
-        "node-00", "timing", parts, time.time(), scope=local(), within_s=WITHIN_S
+        "node-00", "timing", parts, time.time(), scope=local(), within_s=PATIENT_S
     )
     assert settled(fleet, order).state == DONE
     kept = read_json(fleet.nodes[0].directory / "node.json")
@@ -189,7 +190,7 @@ def test_roll_over_of_the_ca_with_power_cuts_leaves_every_node_reachable_under_t
 def test_stolen_broker_cannot_wipe_move_or_rekey_a_node(fleet: Fleet) -> None:
     """Whoever speaks with the manager's own certificate has no key that signs orders."""
     directory = fleet.nodes[0].directory
-    order = upkeep.open_orders(fleet.settings).renew("node-00", time.time(), scope=local(), within_s=WITHIN_S)
+    order = upkeep.open_orders(fleet.settings).renew("node-00", time.time(), scope=local(), within_s=PATIENT_S)
     replay = order.signed
     assert settled(fleet, order).state == DONE
     reports(fleet, "node-00")
@@ -216,7 +217,7 @@ def test_stolen_broker_cannot_wipe_move_or_rekey_a_node(fleet: Fleet) -> None:
     client.connect("localhost", broker.port)
     client.loop_start()
     for kind, payload in payloads:
-        client.publish(topics.down("node-00", kind), payload, qos=1).wait_for_publish(5)
+        client.publish(topics.down("node-00", kind), payload, qos=1).wait_for_publish(60)
     client.disconnect()
     client.loop_stop()
     reports(fleet, "node-00")
@@ -276,7 +277,7 @@ def files_of(directory: Path) -> dict[str, bytes]:
 
 
 def test_nothing_of_the_spool_is_readable_by_others(fleet: Fleet) -> None:
-    order = upkeep.open_orders(fleet.settings).renew("node-01", time.time(), scope=local(), within_s=WITHIN_S)
+    order = upkeep.open_orders(fleet.settings).renew("node-01", time.time(), scope=local(), within_s=PATIENT_S)
     assert fleet.settings.orders.stat().st_mode & 0o777 == 0o700
     assert os.listdir(fleet.settings.orders) == [f"node-01-{order.counter}.json"]
     assert settled(fleet, order).state == DONE

@@ -25,7 +25,7 @@ def test_the_demo_runs_from_a_wheel_outside_the_checkout(tmp_path: Path) -> None
             (sources / name).parent.mkdir(parents=True, exist_ok=True)
             (sources / name).write_bytes((ROOT / name).read_bytes())
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(sources)], check=True, timeout=120)
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(sources)], check=True, timeout=300)
     (wheel,) = tmp_path.glob("citynode-*.whl")
     place = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(place)
@@ -35,7 +35,7 @@ def test_the_demo_runs_from_a_wheel_outside_the_checkout(tmp_path: Path) -> None
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     options = ["demo", "--nodes", "2", "--seconds", "20", "--record-seconds", "1", "--frame-seconds", "3", "--json"]
     command = [sys.executable, "-c", MAIN, *options]
-    done = subprocess.run(command, cwd=away, env=environment, capture_output=True, text=True, timeout=90)
+    done = subprocess.run(command, cwd=away, env=environment, capture_output=True, text=True, timeout=180)
     assert done.stderr.splitlines()[0].startswith(str(place)), done.stderr
     rows = json.loads(done.stdout)
     assert [row["frames"] > 0 for row in rows] == [True, True], done.stdout
