@@ -60,7 +60,7 @@ def _page(name: str, rows: list["Summary"], alerts: list["Alert"], height: int, 
             head.append(f"{counts[state]} {state}   ", _STYLES.get(state, ""))
     head.append(f"{len(alerts)} alerts", "bold red" if alerts else "green")
     shown = alerts[: max(1, height // 3)]
-    room = max(3, height - len(shown) - 9)
+    room = max(3, height - len(shown) - 10)  # the head, two tables with a head and a rule each, what is left out
     return Group(head, _alerts(shown, now_ms), _nodes(rows, room))
 
 

@@ -243,3 +243,22 @@ def test_thread_of_the_running_manager_raises_and_delivers(street: Street, monke
         watching.stop()
     with open_alerts(street.settings) as alerts:
         assert [alert.rule for alert in alerts.alerts()] == ["broker-down"]
+
+
+@pytest.mark.parametrize("street", [40], indirect=True)
+def test_watch_shows_alerts_and_the_worst_nodes_first_as_many_as_fit(
+    street: Street, citynode: Citynode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    monkeypatch.setenv("LINES", "30")
+    street.run(10)
+    street.bad = {"node-001": {"heap_floor": 4000}}
+    street.run(5)
+    code, printed, _ = citynode("watch", "--looks", "1")
+    assert code == 0
+    assert "40 nodes" in printed and "1 alerts" in printed
+    assert "node-001: is short of memory, 4000 bytes" in printed
+    assert "40 lost" in printed  # the street's clock is years behind
+    lines = printed.splitlines()
+    assert len(lines) <= 30
+    assert "and 21 more" in printed
