@@ -8,6 +8,7 @@ Composition, beside `watching.py`; `citynode quality` shows the scores.
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -168,7 +169,9 @@ class Prospecting:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the facts as JSON: [[node, part, {fact: value}]...]."""
+    """Print the facts as JSON: [[node, part, {fact: value}]...]; whoever waits for a page goes first."""
+    if hasattr(os, "nice"):
+        os.nice(10)
     parser = argparse.ArgumentParser(description="facts that are looked up once an hour")
     parser.add_argument("--data", type=Path, required=True)
     settings = load(parser.parse_args(arguments).data)

@@ -105,6 +105,7 @@ def test_every_page_is_seen_and_axe_finds_nothing_serious(house: Any, visit: Any
     visitor, shots = visit(**choices), house[3]
     visitor.page.goto("/sign-in")
     found = {"/sign-in": serious(visitor.page)}
+    visitor.page.screenshot(path=shots / f"{look}-sign-in.png")
     page = visitor.sign_in("anna") if "en" in choices["locale"] else sign_in_german(visitor)
     for path in PAGES:
         page.goto(path)

@@ -97,6 +97,7 @@ function moveMap(map) {
   show();
 }
 
+document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 const map = document.getElementById("map");
 if (map) moveMap(map);
 for (const list of document.querySelectorAll("[data-submit]")) list.addEventListener("change", () => list.form.requestSubmit());
