@@ -1,7 +1,8 @@
 """Composition of `citynode load`: a swarm of simulated nodes on one connection, and what became of their frames.
 
-Nodes keep what the manager has not said to be safe: a frame that no watermark covers within RESEND_S goes again, as a
-real node's does. One connection carries all of them, so what a broker pays for many connections is not in it; `citynode
+Nodes keep what the manager has not said to be safe: when something waits and no watermark has moved for RESEND_S, all
+above it goes again, as with a real node. Frames go with QoS 1, so that a slow ingest costs the broker memory and no
+frames. One connection carries all of them, so what a broker pays for many connections is not in it; `citynode
 node simulate` runs real firmware.
 """
 
@@ -18,6 +19,7 @@ from firmware.wire import topics
 
 FIRST_LOG = 1_000_001
 RESEND_S = 30.0
+LOOK_S = 1.0
 TICK_S = 0.1
 WATERMARKS = "citynode/1/+/down/watermark"
 
@@ -44,7 +46,8 @@ class Loader:
         self._broker, self._codec = broker, codec
         self._swarm, self._trace, self._quantities = swarm, trace, quantities
         self.next = np.zeros(len(swarm.sent), dtype=np.int64)
-        self._checked = self.next.copy()
+        self._moved_s = np.zeros(len(swarm.sent))  # when the watermark moved, or something began to wait
+        self._began_s = 0.0
         self._sent = self._again = 0
         self._begun: set[int] = set()
 
@@ -54,26 +57,33 @@ class Loader:
         self.next[list(nodes)] = 1
 
     def run(self, seconds: float, begin_s: int, frame_s: int, ended: Callable[[], bool] = lambda: False) -> Report:
-        """Load for `seconds`, then wait up to RESEND_S for the last watermarks."""
+        """Load for `seconds`, then wait up to twice RESEND_S for the last watermarks."""
         self._broker.start(self._heard)
-        began = time.monotonic()
-        look_s = RESEND_S
-        while (now_s := time.monotonic() - began) < seconds and not ended():
+        self._began_s = time.monotonic()
+        look_s = LOOK_S
+        while (now_s := self._now_s()) < seconds and not ended():
             self._publish(now_s, begin_s, frame_s)
             if now_s > look_s:
-                self._send_again()
-                look_s = now_s + RESEND_S
+                self._send_again(now_s)
+                look_s = now_s + LOOK_S
             time.sleep(TICK_S)
-        loaded_s, until = time.monotonic() - began, time.monotonic() + RESEND_S
-        while self._covered() < self._made() and time.monotonic() < until and not ended():
+        loaded_s = self._now_s()
+        while self._covered() < self._made() and self._now_s() < loaded_s + 2 * RESEND_S and not ended():
+            self._send_again(self._now_s())
+            self._publish(loaded_s, begin_s, frame_s)  # what goes again: nothing new is made
             time.sleep(TICK_S)
         self._broker.stop()
         return Report(self._sent, self._again, self._covered(), self._made(), loaded_s)
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._began_s
 
     def _publish(self, now_s: float, begin_s: int, frame_s: int) -> None:
         messages: list[tuple[str, bytes]] = []
         for node, first, last in self._swarm.due(now_s):
             log = FIRST_LOG + node
+            if self.next[node] >= first:  # nothing was waiting
+                self._moved_s[node] = now_s
             topic = topics.up(name(node), "frame")
             if node not in self._begun:
                 self._begun.add(node)
@@ -83,24 +93,24 @@ class Loader:
                 for seq in range(first, last + 1)
             ]
         self._sent += len(messages)
-        self._broker.publish_all(messages)
+        self._broker.publish_all(messages, qos=1)
 
-    def _send_again(self) -> None:
-        """Go back to the watermark of every node whose mark did not move since the last look."""
-        stuck = (self.next <= self._swarm.sent) & (self.next == self._checked) & (self._swarm.sent > 0)
-        for node in np.flatnonzero(stuck).tolist():
+    def _send_again(self, now_s: float) -> None:
+        """Go back to the watermark of every node that has waited for RESEND_S."""
+        waiting = (self._swarm.sent > 0) & (self.next <= self._swarm.sent)
+        for node in np.flatnonzero(waiting & (now_s - self._moved_s > RESEND_S)).tolist():
             self._again += int(self._swarm.sent[node] - max(self.next[node], 1)) + 1
             self._swarm.sent[node] = max(int(self.next[node]), 1) - 1
+            self._moved_s[node] = now_s
             if not self.next[node]:
                 self._begun.discard(node)
-        self._checked = self.next.copy()
 
     def _heard(self, message: Incoming) -> None:
         mark = self._codec.loads(message.payload)
         assert isinstance(mark, dict)  # only the manager may write there
         node = mark[1] - FIRST_LOG
-        if 0 <= node < len(self.next):
-            self.next[node] = max(self.next[node], mark[2])
+        if 0 <= node < len(self.next) and mark[2] > self.next[node]:
+            self.next[node], self._moved_s[node] = mark[2], self._now_s()
 
     def _covered(self) -> int:
         return int(self.next[self._swarm.sent > 0].sum())

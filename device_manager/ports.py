@@ -187,8 +187,8 @@ class Broker(Protocol):
         """Send without waiting; while the connection is down a QoS 0 message is dropped, QoS 1 is kept for later."""
         ...
 
-    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Send many (topic, payload) with QoS 0; all are dropped while the connection is down."""
+    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, qos: int = 0) -> None:
+        """Send many (topic, payload); all are dropped while the connection is down, and nothing is sent again."""
         ...
 
     def acknowledge(self, tokens: Sequence[object]) -> None:
@@ -234,8 +234,8 @@ class Transaction(Protocol):
         """True when that record was stored and has left for the archive."""
         ...
 
-    def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
-        """Return (log_id, seq, payload) of those of the records (log_id, seq) that are stored channels."""
+    def records(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bytes]]:
+        """Return {(log_id, seq): (kind, payload)} of those of the records (log_id, seq) that are stored."""
         ...
 
     def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:

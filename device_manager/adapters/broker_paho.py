@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from device_manager.adapters.clock import SystemClock
+from device_manager.adapters.paho_reading import Publish, ReadingClient
 from device_manager.errors import BrokerError
 from device_manager.ports import Clock, Incoming
 from firmware.wire import topics
@@ -129,10 +130,11 @@ class PahoBroker:
         if qos or self.connected:
             self._client.publish(topic, payload, qos, retain)
 
-    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Send many with QoS 0, see `_send`."""
+    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, qos: int = 0) -> None:
+        """Send many, see `_send`; with QoS 1 the broker's answers are not waited for."""
         if self.connected:
-            self._send([_publish_packet(topic, payload) for topic, payload in messages])
+            number = self._client._mid_generate if qos else int
+            self._send([_publish_packet(topic, payload, number()) for topic, payload in messages])
 
     def acknowledge(self, tokens: Sequence[object]) -> None:
         """Acknowledge messages by their tokens."""
@@ -167,8 +169,8 @@ class PahoBroker:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _make_client(self) -> paho.Client:
-        client = paho.Client(
+    def _make_client(self) -> ReadingClient:
+        client = ReadingClient(
             CallbackAPIVersion.VERSION2, self._address.client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
         client.max_queued_messages_set(0)
@@ -176,7 +178,7 @@ class PahoBroker:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
+        client.on_publishes = self._on_publishes
         if self._address.tls:
             client.tls_set_context(tls_context(self._address.tls))
         return client
@@ -217,15 +219,13 @@ class PahoBroker:
         if reason.is_failure:
             _log.warning("lost the broker at %s:%d: %s", self._address.host, self._address.port, reason)
 
-    def _on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
-        token = (self._connection, message.mid) if message.qos else None
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "not UTF-8"
+    def _on_publishes(self, messages: list[Publish]) -> None:
         assert self._deliver is not None  # start() set it before connecting
         self._answered.set()  # a kept session's messages come before the answer to the subscription
-        self._deliver(Incoming(topic, bytes(message.payload), self._clock.now_ms(), message.retain, token))
+        deliver, now_ms, connection = self._deliver, self._clock.now_ms(), self._connection
+        for topic, payload, retained, number in messages:
+            token = (connection, number) if number else None
+            deliver(Incoming(_text(topic), payload, now_ms, retained, token))
 
     def _broker_error(self, got: str) -> BrokerError:
         where = f"{self._address.host}:{self._address.port}"
@@ -250,13 +250,20 @@ def tls_context(tls: BrokerTls) -> ssl.SSLContext:
     return context
 
 
-def _publish_packet(topic: str, payload: bytes) -> bytes:
-    """Return a PUBLISH packet of MQTT 5 with QoS 0, not retained, without properties (3.3)."""
+def _text(topic: bytes) -> str:
+    try:
+        return topic.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+
+
+def _publish_packet(topic: str, payload: bytes, number: int = 0) -> bytes:
+    """Return a PUBLISH packet of MQTT 5, not retained, without properties (3.3); QoS 1 with a `number`, else QoS 0."""
     name = topic.encode()
-    body = len(name).to_bytes(2, "big") + name + b"\x00" + payload
+    body = len(name).to_bytes(2, "big") + name + (number.to_bytes(2, "big") if number else b"") + b"\x00" + payload
     length, rest = bytearray(), len(body)
     while rest > 127:
         length.append(rest & 127 | 128)
         rest >>= 7
     length.append(rest)
-    return b"\x30" + length + body
+    return (b"\x32" if number else b"\x30") + length + body

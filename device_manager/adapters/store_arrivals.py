@@ -79,9 +79,9 @@ class ArrivalsBroker:
         """See `Broker.publish`."""
         self._session.publish(topic, payload, qos=qos, retain=retain)
 
-    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, qos: int = 0) -> None:
         """See `Broker.publish_all`."""
-        self._session.publish_all(messages)
+        self._session.publish_all(messages, qos=qos)
 
     def acknowledge(self, tokens: Sequence[object]) -> None:
         """Let go of parcels whose messages are all safe."""

@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_sql import _KIND_NUMBERS, SqlStore, SqlTransaction, _json, _ranges
+from device_manager.adapters.store_schema import KINDS
 from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
@@ -144,15 +145,15 @@ class PgTransaction(SqlTransaction):
         rows = self._raw.execute(sql, (list(logs),))
         return [LogRow(row[0], row[1], row[2], row[3], _ranges(row[4])) for row in rows]
 
-    def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
-        """See `Transaction.channels`."""
+    def records(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bytes]]:
+        """See `Transaction.records`."""
         sql = (
-            "SELECT frame.log_id, frame.seq, payload"
+            "SELECT frame.log_id, frame.seq, kind, payload"
             " FROM frame JOIN unnest(%s::int[], %s::bigint[]) wanted (log_id, seq)"
-            f" ON frame.log_id = wanted.log_id AND frame.seq = wanted.seq WHERE kind = {_KIND_NUMBERS['channels']}"
+            " ON frame.log_id = wanted.log_id AND frame.seq = wanted.seq"
         )
-        rows = self._raw.execute(sql, ([key[0] for key in keys], [key[1] for key in keys]))
-        return [(row[0], row[1], row[2]) for row in rows]
+        rows = self._raw.execute(sql, ([key[0] for key in keys], [key[1] for key in keys]), binary=True)
+        return {(row[0], row[1]): (KINDS[row[2]], row[3]) for row in rows}
 
     def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
         """See `Transaction.shadows`."""
@@ -174,7 +175,7 @@ class PgTransaction(SqlTransaction):
         if rows:
             sql = (
                 "UPDATE log SET next = new.next, ahead = new.ahead"
-                " FROM unnest(%s::int[], %s::bigint[], %s::text[]) new (id, next, ahead) WHERE log.id = new.id"
+                " FROM unnest(%b::int[], %b::bigint[], %b::text[]) new (id, next, ahead) WHERE log.id = new.id"
             )
             columns = ([r.log_id for r in rows], [r.next for r in rows], [_json(r.ahead) for r in rows])
             self._raw.execute(sql, columns)
@@ -183,7 +184,7 @@ class PgTransaction(SqlTransaction):
         """See `Transaction.save_shadows`."""
         if rows:
             sql = (
-                "INSERT INTO shadow (node_id, document) SELECT * FROM unnest(%s::int[], %s::text[])"
+                "INSERT INTO shadow (node_id, document) SELECT * FROM unnest(%b::int[], %b::text[])"
                 " ON CONFLICT (node_id) DO UPDATE SET document = excluded.document"
             )
             self._raw.execute(sql, ([row[0] for row in rows], [row[1] for row in rows]))

@@ -113,16 +113,17 @@ class SqlTransaction:
         archive = self._archive()
         return archive is not None and archive.holds(log_id, seq)
 
-    def channels(self, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
-        """See `Transaction.channels`."""
-        found = []
+    def records(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bytes]]:
+        """See `Transaction.records`."""
+        found = {}
         for at in range(0, len(keys), _AMONG):
             some = keys[at : at + _AMONG]
             sql = (
-                f"SELECT log_id, seq, payload FROM frame WHERE kind = {_KIND_NUMBERS['channels']}"
-                f" AND (log_id, seq) IN (VALUES {','.join(['(?, ?)'] * len(some))})"
+                "SELECT log_id, seq, kind, payload FROM frame"
+                f" WHERE (log_id, seq) IN (VALUES {','.join(['(?, ?)'] * len(some))})"
             )
-            found += [(row[0], row[1], row[2]) for row in self._run(sql, tuple(n for key in some for n in key))]
+            rows = self._run(sql, tuple(n for key in some for n in key))
+            found |= {(row[0], row[1]): (KINDS[row[2]], row[3]) for row in rows}
         return found
 
     def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:

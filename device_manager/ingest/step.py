@@ -12,7 +12,7 @@ Rules
 The states of logs are copies here; rows are written at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
@@ -92,6 +92,7 @@ class Step:
         self._logs: dict[int, tuple[LogRow, LogState]] = {}
         self._columns: dict[tuple[int, int], int] = {}
         self._records: dict[tuple[int, int], RecordRow] = {}
+        self._stored: dict[tuple[int, int], tuple[str, bytes] | None] = {}  # None: looked for, and not there
         self._events: list[EventRow] = []
         self._touched: dict[int, Node] = {}
         self._received_ms = 0
@@ -105,7 +106,7 @@ class Step:
         admitted = {i: record for i, record in zip(frames, records, strict=True) if record}
         if len(messages) > 1:
             self._look_up({name for name, _ in addresses if name}, {record.log for record in admitted.values()})
-            self._look_up_widths({(record.log, record.epoch) for record in admitted.values()})
+            self._look_up_records(admitted.values())
         for i, message in enumerate(messages):
             self.take(message, admitted=admitted.get(i))
 
@@ -120,13 +121,21 @@ class Step:
             rows = self._transaction.logs(sorted(fresh))
             memory.logs.update({row.log: (row, LogState(row.next, row.ahead)) for row in rows})
 
-    def _look_up_widths(self, epochs: set[tuple[int, int]]) -> None:
-        """Read the widths of unknown epochs (log, number of the channels record) with one statement."""
-        memory = self._memory
-        rows = ((memory.logs[log][0].log_id, epoch) for log, epoch in epochs if log in memory.logs)
-        unknown = sorted(key for key in rows if key not in memory.columns)
-        for log_id, seq, payload in self._transaction.channels(unknown) if unknown else ():
-            self._columns[log_id, seq] = self._width(payload)
+    def _look_up_records(self, records: Iterable[Record]) -> None:
+        """Read with one statement what these need: channels of unknown epochs, and what is stored under their numbers.
+
+        So neither a backlog that is sent twice nor frames whose channels have not come cost a statement each.
+        """
+        logs, columns, keys = self._memory.logs, self._memory.columns, set()
+        for record in records:
+            if record.log in logs:
+                row, state = logs[record.log]
+                if (row.log_id, record.epoch) not in columns:
+                    keys.add((row.log_id, record.epoch))
+                if record.seq in state:
+                    keys.add((row.log_id, record.seq))
+        if keys:
+            self._stored = {**dict.fromkeys(keys), **self._transaction.records(sorted(keys))}
 
     def take(self, message: Incoming, refusal: Refused | None = None, admitted: Record | None = None) -> None:
         """Decide one message; `refusal` decides it beforehand, `admitted` is what it was found to be."""
@@ -236,7 +245,7 @@ class Step:
     def _is_decided(self, node: Node, row: LogRow, record: Record, payload: bytes) -> bool:
         """True when these bytes were stored or refused before; Refused when others are stored under their number."""
         staged = self._records.get((row.log_id, record.seq))
-        stored = (staged.kind, staged.payload) if staged else self._transaction.record(row.log_id, record.seq)
+        stored = (staged.kind, staged.payload) if staged else self._stored_record(row.log_id, record.seq)
         if stored is None:
             known = self._rejects.knows(node.name, record.log, record.seq, payload)
             return known or self._transaction.archived(row.log_id, record.seq)
@@ -254,11 +263,15 @@ class Step:
             raise Refused(a.SHAPE, f"expected {width} columns of epoch {record.epoch}, got {record.columns}")
 
     def _stored_width(self, log_id: int, epoch: int) -> int:
-        stored = self._transaction.record(log_id, epoch)
+        stored = self._stored_record(log_id, epoch)
         if not stored or stored[0] != "channels":
             return 0
         self._columns[log_id, epoch] = self._width(stored[1])
         return self._columns[log_id, epoch]
+
+    def _stored_record(self, log_id: int, seq: int) -> tuple[str, bytes] | None:
+        key = log_id, seq
+        return self._stored[key] if key in self._stored else self._transaction.record(log_id, seq)
 
     def _width(self, payload: bytes) -> int:
         return cast(Record, a.admit("channels", payload, 0, self._codec.loads)).columns

@@ -4,24 +4,28 @@ Fields that a document lacks have their defaults and unknown ones are ignored, s
 document reads.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import cast
+
+import orjson
 
 from device_manager.ports import ShadowEvent
 from device_manager.shadow.fold import CHANGES, Shadow, fold
 
 _NAMES = tuple(field.name for field in fields(Shadow))
 _fields_of = attrgetter(*_NAMES)
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REMEMBERED = 20_000
 
 
 def to_document(shadow: Shadow) -> str:
     """Return the shadow as JSON text."""
-    return _ENCODER.encode(_fields(shadow))
+    return _encoded(_fields(shadow))
+
+
+def _encoded(fields: dict[str, object]) -> str:
+    return orjson.dumps(fields, default=list).decode()  # `default` is for named tuples
 
 
 def _fields(shadow: Shadow) -> dict[str, object]:
@@ -30,7 +34,7 @@ def _fields(shadow: Shadow) -> dict[str, object]:
 
 def from_document(document: str) -> Shadow:
     """Return the shadow that `to_document` wrote."""
-    found = json.loads(document)
+    found = orjson.loads(document)
     return Shadow(**{name: found[name] for name in _NAMES if name in found})
 
 
@@ -51,7 +55,7 @@ def glimpse(document: str) -> Shadow:
     For lists of thousands of nodes.
     """
     found = _Glimpse()
-    found.__dict__ = json.loads(document)
+    found.__dict__ = orjson.loads(document)
     return cast(Shadow, found)
 
 
@@ -66,7 +70,7 @@ class JsonFold:
         fields = _folded(self._known(document, node), events)
         if len(self._written) >= _REMEMBERED:
             self._written.clear()
-        made = _ENCODER.encode(fields)
+        made = _encoded(fields)
         self._written[node] = made, fields
         return made
 

@@ -1,5 +1,5 @@
 """One reader of `ingest_sqlite` and `ingest_postgres`, as a process:
-`drain.py discard|ingest|rows|pg_rows PORT DATABASE FRAMES`.
+`drain.py discard|read|ingest|rows|pg_rows PORT DATABASE FRAMES`.
 
 It subscribes with a session that the broker keeps, takes FRAMES frames, and prints what they cost as JSON. With 0
 frames it only leaves its subscription.
@@ -28,11 +28,13 @@ from device_manager.adapters.store_engine import open_store
 from device_manager.database import Database, ServerDatabase, parse
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
+from device_manager.ports import Incoming
 from device_manager.shadow import JsonFold
 from firmware.wire import topics
 
 POLL_S = 0.01
 ROW_BATCH = 2000
+READ_BATCH = 500
 
 
 class Discarding:
@@ -59,6 +61,29 @@ class Discarding:
         self.subscribed.wait(10)
         self.client.disconnect()
         self.client.loop_stop()
+
+
+class Reading:
+    """The product's own reader that looks at nothing and acknowledges everything."""
+
+    def __init__(self, port: int) -> None:
+        self.taken = 0
+        self._tokens: list[object] = []
+        self._broker = PahoBroker(BrokerAddress("127.0.0.1", port, "read"))
+        self._broker.start(self.take)
+
+    def take(self, message: Incoming) -> None:
+        """Count a message."""
+        self.taken += 1
+        self._tokens.append(message.token)
+        if len(self._tokens) == READ_BATCH:
+            self._broker.acknowledge(self._tokens)
+            self._tokens.clear()
+
+    def stop(self) -> None:
+        """Disconnect; the broker keeps the session."""
+        time.sleep(0.5)
+        self._broker.stop()
 
 
 class Rows(Discarding):
@@ -146,6 +171,7 @@ def main(reader: str, port: str, database: str, frames: str) -> None:
     path, wanted = Path(database), int(frames)
     made = {
         "discard": lambda: Discarding(int(port)),
+        "read": lambda: Reading(int(port)),
         "rows": lambda: Rows(int(port), path),
         "ingest": lambda: Ingesting(int(port), parse(database) if "://" in database else path),
         "pg_rows": lambda: PgRows(int(port), parse(database)),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
@@ -35,20 +36,31 @@ def run(short: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, postgres.server() as server:
         for shape, nodes in SHAPES.items():
             discard = _drained(Path(folder), server, "discard", nodes, frames)
+            read = _drained(Path(folder), server, "read", nodes, frames)
             ingest = _drained(Path(folder), server, "ingest", nodes, frames)
             per_row = _drained(Path(folder), server, "pg_rows", nodes, ROW_FRAMES)
-            beside = f"discarding {discard['rate']:.0f}/s, a row a value {per_row['rate']:.0f}/s"
+            beside = (
+                f"discarding with paho {discard['rate']:.0f}/s, with our reader {read['rate']:.0f}/s,"
+                f" a row a value {per_row['rate']:.0f}/s"
+            )
             rows.append(at_least(f"ingest_postgres, {shape}", ingest["rate"], "frames/s", 10_000, beside, form))
-            rows.append(_cost(shape, discard, ingest, per_row, form))
+            rows.append(_cost(shape, discard, read, ingest, per_row, form))
             rates.append(ingest["rate"])
         rows.append(_latency(Path(folder), server, min(rates) / 2, 3.0 if short else 10.0))
     return rows
 
 
-def _cost(shape: str, discard: dict[str, float], ingest: dict[str, float], per_row: dict[str, float], form: str) -> Row:
+def _cost(
+    shape: str,
+    discard: dict[str, float],
+    read: dict[str, float],
+    ingest: dict[str, float],
+    per_row: dict[str, float],
+    form: str,
+) -> Row:
     beside = (
         f"ingest {ingest['cpu_us']:.0f} us and the server {ingest['server_us']:.0f} us, discarding"
-        f" {discard['cpu_us']:.0f} us, a row a value {per_row['cpu_us']:.0f} and {per_row['server_us']:.0f} us a frame"
+        f" {discard['cpu_us']:.0f} us, with our reader {read['cpu_us']:.0f} us, a row a value {per_row['cpu_us']:.0f} and {per_row['server_us']:.0f} us a frame"
     )
     name = f"ingest_postgres, {shape}, processor time"
     return at_most(name, ingest["cpu_us"] / discard["cpu_us"], "x discarding", 2.5, beside, form)
@@ -97,7 +109,7 @@ def prepared(server: postgres.Postgres, name: str, nodes: int) -> ServerDatabase
     return database
 
 
-def copied(raw: psycopg.Connection[tuple[object, ...]], table: str, rows: list[tuple[object, ...]]) -> None:
+def copied(raw: psycopg.Connection[tuple[object, ...]], table: str, rows: Iterable[tuple[object, ...]]) -> None:
     """Write rows with COPY."""
     with raw.cursor().copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:

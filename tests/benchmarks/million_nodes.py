@@ -22,10 +22,11 @@ import psycopg
 from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_engine import create_database
+from device_manager.adapters.store_pg_frames import ensure_month, month_of
 from device_manager.database import ServerDatabase
 from device_manager.load import FIRST_LOG, WATERMARKS, Loader, Report, name
 from device_manager.loading.swarm import Habits, Swarm
-from device_manager.loading.trace import Trace
+from device_manager.loading.trace import Trace, channels
 from tests.benchmarks.ingest_postgres import copied
 from tests.benchmarks.ingest_sqlite import _mosquitto
 from tests.benchmarks.row import Row, at_least, at_most
@@ -67,13 +68,16 @@ def run(short: bool) -> list[Row]:
 
 
 def _registered(server: postgres.Postgres, nodes: int) -> ServerDatabase:
-    """Make a database in which all nodes have begun their logs."""
-    database = server.database("million")
+    """Make a database in which all nodes have sent their channels."""
+    database, now_ms = server.database("million"), int(time.time() * 1000)
     create_database(database)
     with psycopg.connect(database.url) as raw:
         copied(raw, "node (id, name, admission, added_ms)", [(n + 1, name(n), "accepted", 0) for n in range(nodes)])
         copied(raw, "log (id, node_id, log, next, ahead)",
                [(n + 1, n + 1, FIRST_LOG + n, 1, "[]") for n in range(nodes)])  # fmt: skip
+        ensure_month(raw, month_of(now_ms))
+        heads = ((n + 1, now_ms, 0, n + 1, n + 1, 1, channels(real_day.CHANNELS, FIRST_LOG + n)) for n in range(nodes))
+        copied(raw, "frame (number, received_ms, seq, node_id, log_id, kind, payload)", heads)
     with psycopg.connect(database.url, autocommit=True) as raw:
         raw.execute("ANALYZE")
     return database

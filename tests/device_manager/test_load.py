@@ -53,7 +53,7 @@ class Ingested(FakeBroker):
         super().__init__()
         self._bench, self._lose = bench, lose
 
-    def publish_all(self, messages_: list[tuple[str, bytes]]) -> None:
+    def publish_all(self, messages_: list[tuple[str, bytes]], *, qos: int = 0) -> None:
         for topic, payload in messages_:
             self._lose -= 1
             if self._lose >= 0:

@@ -24,7 +24,7 @@ class FakeBroker:
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         self.published.append((topic, payload))
 
-    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, qos: int = 0) -> None:
         self.published += messages
 
     def acknowledge(self, tokens: Sequence[object]) -> None:
