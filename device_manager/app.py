@@ -11,16 +11,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from device_manager import children
 from device_manager import settings as settings_file
 from device_manager.adapters import broker_check, mosquitto
 from device_manager.adapters.broker_check import Finding
-from device_manager.adapters.broker_paho import STATES, BrokerAddress, BrokerTls, PahoBroker
 from device_manager.adapters.broker_process import port_problem
 from device_manager.adapters.broker_supervisor import Supervisor
 from device_manager.adapters.clock import SystemClock
@@ -37,19 +35,18 @@ from device_manager.database import Database
 from device_manager.errors import SetupError, UsageError
 from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
-from device_manager.identities.authority import MANAGER, root_shown
 from device_manager.identities.files import make_private_directory
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.keeping_up import KeepingUp
 from device_manager.only_one import only_one
-from device_manager.ports import Broker
 from device_manager.registry import Scope
 from device_manager.registry.service import DECOMMISSIONED, REJECTED
 from device_manager.rolling_out import RollingOut
 from device_manager.rolling_over import order_due
 from device_manager.scopes import ADMIN
 from device_manager.series.keeping import Keeper
+from device_manager.sessions import session
 from device_manager.settings import NO_WEB, OFF, BrokerSettings, Listening, Settings, WebSettings
 from device_manager.shadow import JsonFold
 from device_manager.updates import Updates
@@ -58,6 +55,7 @@ from device_manager.watching import Watching
 
 log = logging.getLogger("citynode")
 PORTS_TRIED = 100
+BROKER, BRAIN, WEB = PARTS = ("broker", "brain", "web")
 
 
 def initialise(
@@ -112,47 +110,64 @@ def free_port(host: str) -> int:
 class Manager:
     """The running manager of one data directory. As a context manager it is started and stopped."""
 
-    def __init__(self, settings: Settings, *, brain: bool = False) -> None:
-        """With `brain`, workers take readings in, and this process numbers and answers them."""
+    def __init__(self, settings: Settings, *, brain: bool = False, parts: Collection[str] = PARTS) -> None:
+        """With `brain`, workers take readings in, and this process numbers and answers them.
+
+        `parts` are those of PARTS that run here; the others run in other processes, on the same settings.
+        """
         self.settings = settings
         self._brain = brain
+        self._here = parts
         self.broker: Mosquitto | Iotcore = (Mosquitto if settings.broker.kind == "mosquitto" else Iotcore)(settings)
+        self._was_away: Callable[[], bool] = lambda: port_problem(settings.broker.host, settings.broker.port) is None
         self._parts = ExitStack()
 
     def start(self) -> None:
         """Start everything in order; when a part fails, what was started is stopped and the part's error raised."""
         with ExitStack() as parts:
-            parts.enter_context(only_one(self.settings.lock))
-            for name in Authority.open(self.settings.identities).renew(self.settings.broker.names, time.time()):
-                log.info("renewed the certificate of the %s", name)
-            supervisor = Supervisor(self.broker)
-            parts.callback(supervisor.stop)
-            supervisor.start()
-            if isinstance(self.broker, Mosquitto):
-                for finding in self.broker.self_test():
-                    log.info("broker check: %s", finding)
-            else:
-                log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
-            self._start_ingest(parts)
-            self._start_series(parts)
-            self._start_watching(parts, supervisor)
-            children.start(self.settings, parts)
+            here = [part for part in PARTS if part in self._here]
+            for part in here:
+                parts.enter_context(only_one(self.settings.lock_of(part)))
+            starts = {BROKER: self._start_broker, BRAIN: self._start_brain, WEB: self._start_web}
+            for part in here:
+                starts[part](parts)
             self._parts = parts.pop_all()
 
     def stop(self) -> None:
         """Stop everything in the opposite order. Safe to call twice."""
         self._parts.close()
 
+    def _start_broker(self, parts: ExitStack) -> None:
+        for name in Authority.open(self.settings.identities).renew(self.settings.broker.names, time.time()):
+            log.info("renewed the certificate of the %s", name)
+        supervisor = Supervisor(self.broker)
+        parts.callback(supervisor.stop)
+        supervisor.start()
+        self._was_away = supervisor.was_away
+        if isinstance(self.broker, Mosquitto):
+            for finding in self.broker.self_test():
+                log.info("broker check: %s", finding)
+        else:
+            log.warning("mosquitto is not used: iotcore checks nobody, so it listens on 127.0.0.1 only (a demo)")
+
+    def _start_brain(self, parts: ExitStack) -> None:
+        self._start_ingest(parts)
+        self._start_series(parts)
+        watching = Watching(self.settings, self._session, self._was_away, lambda: self.ingest.waiting)
+        watching.start()
+        parts.callback(watching.stop)
+
+    def _start_web(self, parts: ExitStack) -> None:
+        children.start(self.settings, parts)
+
     def _start_ingest(self, parts: ExitStack) -> None:
         store = open_store(self.settings.database)
         parts.callback(store.close)
-        where = address(self.settings)
-        session = self._session = PahoBroker(replace(where, subscription=STATES) if self._brain else where)
-        broker: Broker = session
+        self._session = broker = session(self.settings, brain=self._brain)
         if self._brain:
             from device_manager.ingest_worker import arriving
 
-            broker = arriving(self.settings, session)
+            broker = arriving(self.settings, self._session)
         committer = Committer(store, Cbor2Codec(), JsonFold())
         self.ingest = IngestService(broker, committer, SystemClock())
         updates = Updates(self.settings, broker)
@@ -165,14 +180,9 @@ class Manager:
         rolling_out.start()
         parts.callback(rolling_out.stop)
         if isinstance(self.broker, Mosquitto):
-            upkeep = Upkeep(self.settings, session, self.broker, order_due)
+            upkeep = Upkeep(self.settings, self._session, self.broker, order_due)
             upkeep.start()
             parts.callback(upkeep.stop)
-
-    def _start_watching(self, parts: ExitStack, supervisor: Supervisor) -> None:
-        watching = Watching(self.settings, self._session, supervisor.was_away, lambda: self.ingest.waiting)
-        watching.start()
-        parts.callback(watching.stop)
 
     def _start_series(self, parts: ExitStack) -> None:
         series = SqlSeries(self.settings.database)
@@ -189,15 +199,6 @@ class Manager:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def address(settings: Settings) -> BrokerAddress:
-    """Return how the manager reaches the broker of a data directory."""
-    broker, authority = settings.broker, settings.identities
-    if not broker.tls:
-        return BrokerAddress(broker.connect_host, broker.port, MANAGER)
-    tls = BrokerTls(root_shown(authority), authority / "manager.crt", authority / "manager.key", broker.server_name)
-    return BrokerAddress(broker.connect_host, broker.port, MANAGER, tls)
 
 
 def check_broker(settings: Settings) -> list[Finding]:
@@ -256,9 +257,9 @@ def simulate(
             nodes.tend()
 
 
-def serve(settings: Settings, *, brain: bool = False) -> None:
-    """Run the manager until SIGINT or SIGTERM; `brain` leaves taking readings in to `citynode ingest`."""
-    with ended_by_signals() as ended, Manager(settings, brain=brain):
+def serve(settings: Settings, *, brain: bool = False, parts: Collection[str] = PARTS) -> None:
+    """Run the manager, or some of its parts, until SIGINT or SIGTERM; see `Manager`."""
+    with ended_by_signals() as ended, Manager(settings, brain=brain, parts=parts):
         broker = settings.broker
         log.info("manager of %s ready: %s on %s port %d", settings.directory, broker.kind, broker.host, broker.port)
         ended.wait()

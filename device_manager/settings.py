@@ -29,7 +29,7 @@ FILE_NAME = "settings.toml"
 FIRST_PORT = 8883
 BROKERS = ("mosquitto", "iotcore")
 DEFAULT_DESIGN = "plaza"  # of a virtual node: it measures everything
-_TABLES = ("broker", "store", "web", "twin", "public")
+_TABLES = ("broker", "store", "web", "twin", "public", "shards")
 _Value = TypeVar("_Value", str, int)
 
 
@@ -58,6 +58,15 @@ class BrokerSettings:
     def tls(self) -> bool:
         """True when both sides show certificates (mosquitto), False for the plain demo broker."""
         return self.kind == "mosquitto"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A further broker with certificates of the same CA; nodes are moved to it by order."""
+
+    name: str
+    host: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,15 @@ class Settings:
     twin: Listening = TWIN
     store_url: str = ""
     public: Public = field(default_factory=Public)
+    shards: tuple[Shard, ...] = ()
+
+    def shard(self, name: str) -> Shard:
+        """Return a further broker by its name; SetupError when there is none."""
+        for shard in self.shards:
+            if shard.name == name:
+                return shard
+        known = ", ".join(shard.name for shard in self.shards) or "none"
+        raise SetupError(expected=f"a shard of {self.file} ({known})", got=repr(name), todo="add it to [shards]")
 
     @property
     def file(self) -> Path:
@@ -141,6 +159,10 @@ class Settings:
     @property
     def lock(self) -> Path:
         return self.directory / "serve.lock"
+
+    def lock_of(self, part: str) -> Path:
+        """Held by the one process of that part of the manager; `lock` is the brain's, who alone writes."""
+        return self.lock if part == "brain" else self.directory / f"{part}.lock"
 
     @property
     def releases(self) -> Path:
@@ -202,6 +224,7 @@ def save(settings: Settings) -> None:
         tiles=tiles,
         tiles_credit=credit,
         writable=writable,
+        shards="".join(f'{shard.name} = "{shard.host}:{shard.port}"\n' for shard in settings.shards),
     )
     temporary = settings.file.with_suffix(".tmp")
     temporary.touch(mode=0o600)  # the URL may hold a password
@@ -231,6 +254,7 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
         _listening(tables["twin"], "twin", TWIN, where),
         _take(tables["store"], "store.url", "", where),
         _public(tables["public"], where),
+        _shards(tables["shards"], where),
     )
     for key in [*document, *(f"{name}.{key}" for name, table in tables.items() for key in table)]:
         raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
@@ -279,6 +303,18 @@ def _public(table: dict[str, object], where: Path) -> Public:
     if requests < 1:
         _refuse(where, "public.requests_per_minute", "1 or more", requests)
     return Public(grain, least, requests)
+
+
+def _shards(table: dict[str, object], where: Path) -> tuple[Shard, ...]:
+    """Return NAME = "host:port" of each."""
+    found = []
+    for name in list(table):
+        host, colon, port = _take(table, f"shards.{name}", "", where).rpartition(":")
+        if not colon or not port.isdecimal() or not name.isidentifier():
+            _refuse(where, f"shards.{name}", '"host:port", the name of letters and digits,', f"{host}{colon}{port}")
+        check(BrokerSettings(host=host, port=int(port)), where)
+        found.append(Shard(name, host, int(port)))
+    return tuple(found)
 
 
 def _take(table: dict[str, object], key: str, default: _Value, where: Path) -> _Value:

@@ -18,6 +18,10 @@ server_name = "{broker.server_name}"
 # MQTT over WebSocket with TLS for consumers with a token (see `citynode twin token`), read only; 0: not served.
 websocket_port = {broker.websocket_port}
 
+[shards]
+# Further brokers of this fleet, with certificates of the same CA: north = "broker-north.example.org:8883".
+# Nodes are moved there with `citynode order shard`; each needs workers: `citynode ingest --shard north`.
+{shards}
 [store]
 # Empty: SQLite, citynode.db in this directory. postgresql://USER@HOST/DATABASE: a server, for more than one machine.
 url = {url}

@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from device_manager.errors import StoreError, UsageError
 
 DATABASES = ("operations.db", "series.db", "citynode.db")  # in this order, see the module
-LEFT_OUT = {"broker.pid", "serve.lock", "firmware", "bench"}  # made anew, or of this machine only
+_LOCKS = {"serve.lock", "broker.lock", "web.lock"}
+LEFT_OUT = {"broker.pid", "firmware", "bench"} | _LOCKS  # made anew, or of this machine only
 _BROKER_ENDINGS = (".db", ".log", ".pid", ".1")  # of the broker's directory only the configuration is kept
 MANIFEST = "manifest.json"
 _KEY, _DATA = "key", "data.tar.gz.age"

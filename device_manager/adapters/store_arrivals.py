@@ -48,8 +48,8 @@ class PgArrivals:
 class ArrivalsBroker:
     """The `Broker` port of the brain: messages come from the table, everything else goes to `session`, a real broker.
 
-    `session` brings the retained states, which a shared subscription does not show; states as they come are left to the
-    workers. Anything else that waited for this session from before there were workers is taken too.
+    `session` brings the states, retained ones too, which a shared subscription does not show; workers leave them alone.
+    Anything else that waited for this session from before there were workers is taken too.
     """
 
     def __init__(self, server: ServerDatabase, session: Broker, codec: Codec) -> None:
@@ -65,15 +65,9 @@ class ArrivalsBroker:
 
     def start(self, deliver: Callable[[Incoming], None]) -> None:
         """See `Broker.start`."""
-        self._session.start(lambda message: self._take_one(message, deliver))
+        self._session.start(deliver)
         self._thread = threading.Thread(target=self._run, args=(deliver,), name="arrivals", daemon=True)
         self._thread.start()
-
-    def _take_one(self, message: Incoming, deliver: Callable[[Incoming], None]) -> None:
-        if message.retained or not message.topic.endswith("/state"):
-            deliver(message)
-        elif message.token is not None:
-            self._session.acknowledge([message.token])
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """See `Broker.publish`."""

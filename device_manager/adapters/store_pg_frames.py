@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
-from device_manager.adapters.store_sql import _KIND_NUMBERS, SqlStore, SqlTransaction, _json, _ranges
 from device_manager.adapters.store_schema import KINDS
+from device_manager.adapters.store_sql import _KIND_NUMBERS, SqlStore, SqlTransaction, _json, _ranges
 from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused

@@ -115,7 +115,7 @@ class SqlTransaction:
 
     def records(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bytes]]:
         """See `Transaction.records`."""
-        found = {}
+        found: dict[tuple[int, int], tuple[str, bytes]] = {}
         for at in range(0, len(keys), _AMONG):
             some = keys[at : at + _AMONG]
             sql = (

@@ -66,6 +66,25 @@ def broker(
 
 
 @app.command()
+def shard(
+    node: Node,
+    name: Annotated[str, typer.Argument(help="Name of the broker in [shards] of settings.toml, or `main`.")],
+    within_seconds: Within = 180,
+    data: Data = None,
+) -> None:
+    """Move a node to another broker of the fleet.
+
+    It goes back by itself when it does not reach the manager there.
+    """
+    from device_manager import settings
+
+    found = settings.load(data or settings.default_directory())
+    at = found.broker if name == "main" else found.shard(name)
+    brokers = [{"host": at.host, "port": at.port, "server_name": found.broker.server_name}]
+    _change(node, f"shard {name}, broker {at.host}:{at.port}", {"brokers": brokers}, within_seconds, data)
+
+
+@app.command()
 def timing(
     node: Node,
     record_seconds: Annotated[int | None, typer.Option(min=1, max=3600, help="Seconds that one record covers.")] = None,

@@ -2,8 +2,9 @@
 
     broker --shared subscription--> worker --arrivals--> brain --watermarks--> broker
 
-A worker decides nothing: what it keeps is one parcel of many messages. The brain (`IngestService` on the parcels, see
-`adapters.store_arrivals`) admits, numbers and answers them. A worker that dies before its commit has acknowledged
+A worker decides nothing: what it keeps is one parcel of many messages. States it leaves to the brain, which has a
+session of its own for them: a shared subscription shows no retained ones. The brain (`IngestService` on the parcels,
+see `adapters.store_arrivals`) admits, numbers and answers. A worker that dies before its commit has acknowledged
 nothing, so the broker gives the messages to another; one that dies behind it has them kept twice, and the brain drops
 the second copy as it drops what a node sends twice.
 """
@@ -82,9 +83,11 @@ class Gatherer:
                 continue
             if len(self._queue) < PARCEL_MESSAGES:
                 self._stopping.wait(GATHER_S)
-            for parcel in parcels(self._queue.take(PARCEL_MESSAGES)):
+            taken = self._queue.take(PARCEL_MESSAGES)
+            for parcel in parcels([message for message in taken if not message.topic.endswith("/state")]):
                 if not self._keep(parcel):
                     return
+            self._acknowledge([message for message in taken if message.topic.endswith("/state")])
 
     def _keep(self, messages: Sequence[Incoming]) -> bool:
         """Keep with retries while the store fails; False when stopped before it worked."""
@@ -98,9 +101,12 @@ class Gatherer:
                     _log.error("%s; %d messages wait, nothing is acknowledged", error, len(messages) + len(self._queue))
                 if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
                     return False
-        self._broker.acknowledge([message.token for message in messages if message.token is not None])
+        self._acknowledge(messages)
         self.kept += len(messages)
         return True
+
+    def _acknowledge(self, messages: Sequence[Incoming]) -> None:
+        self._broker.acknowledge([message.token for message in messages if message.token is not None])
 
 
 def parcels(messages: Sequence[Incoming], most_bytes: int = PARCEL_BYTES) -> list[list[Incoming]]:

@@ -60,7 +60,8 @@ def _cost(
 ) -> Row:
     beside = (
         f"ingest {ingest['cpu_us']:.0f} us and the server {ingest['server_us']:.0f} us, discarding"
-        f" {discard['cpu_us']:.0f} us, with our reader {read['cpu_us']:.0f} us, a row a value {per_row['cpu_us']:.0f} and {per_row['server_us']:.0f} us a frame"
+        f" {discard['cpu_us']:.0f} us, with our reader {read['cpu_us']:.0f} us,"
+        f" a row a value {per_row['cpu_us']:.0f} and {per_row['server_us']:.0f} us a frame"
     )
     name = f"ingest_postgres, {shape}, processor time"
     return at_most(name, ingest["cpu_us"] / discard["cpu_us"], "x discarding", 2.5, beside, form)

@@ -34,6 +34,6 @@ def test_unit_starts_a_command_that_there_is_and_stops_it_in_order(unit: Path) -
 def test_compose_file_describes_both_shapes() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     shapes = {shape: {name for name, s in services.items() if shape in s["profiles"]} for shape in ("one", "many")}
-    assert shapes == {"one": {"manager"}, "many": {"brain", "ingest", "db"}}
-    for name in ("manager", "brain", "ingest"):
+    assert shapes == {"one": {"manager"}, "many": {"broker", "brain", "ingest", "web", "db"}}
+    for name in ("manager", "broker", "brain", "ingest", "web"):
         check(shlex.split(services[name]["command"]))

@@ -11,6 +11,7 @@ import cbor2
 import psycopg
 import pytest
 
+from device_manager.adapters.broker_shards import ShardedBroker
 from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_arrivals import ArrivalsBroker, PgArrivals
@@ -23,6 +24,7 @@ from device_manager.ingest_worker import run_workers
 from device_manager.ports import Incoming
 from device_manager.settings import Settings
 from device_manager.shadow import JsonFold
+from firmware.wire import topics
 from tests.benchmarks.ingest_sqlite import _mosquitto, _publish
 from tests.conftest import ROOT
 from tests.fakes import postgres
@@ -149,6 +151,54 @@ def test_second_brain_is_refused(bench: Bench) -> None:
     with pytest.raises(StoreError, match="expected to be the only one that numbers"):
         Brain(bench)
     brain.stop()
+
+
+def test_node_that_moves_to_another_broker_is_answered_there_and_is_not_taken_for_gone(bench: Bench) -> None:
+    speaker, other = Speaker("kempten-01", 7), Speaker("kempten-02", 8)
+    main, north = FakeBroker(), FakeBroker()
+    store = open_store(bench.path)
+    sharded = ArrivalsBroker(bench.path, ShardedBroker({"": main, "north": north}, CODEC), CODEC)
+    service = IngestService(sharded, Committer(store, CODEC, JsonFold()), SystemClock())
+    service.start()
+    arrivals = PgArrivals(bench.path)
+
+    def said(broker: FakeBroker) -> set[str]:
+        return {topics.parse(topic)[0] for topic, _ in broker.published}
+
+    main.send(*speaker.state()[:3])
+    wait_for(lambda: said(main) == {"kempten-01"})
+    assert not said(north)
+    north.send(*speaker.state()[:3])  # it has moved; then its old broker notices
+    main.send(*speaker.state(online=False)[:3])
+    arrivals.keep(2, pack([speaker.channels(), other.channels()], CODEC))
+    wait_for(lambda: {"kempten-01", "kempten-02"} <= said(north))
+    assert said(main) == {"kempten-01", "kempten-02"}  # nobody has seen the second one yet
+    marks = len([topic for topic, _ in main.published if "kempten-01" in topic])
+    arrivals.keep(1, pack([speaker.frame()], CODEC))
+    wait_for(lambda: bench.shadow("kempten-01").next == 2)
+    service.stop()
+    arrivals.close()
+    store.close()
+    assert bench.shadow("kempten-01").online
+    assert len([topic for topic, _ in main.published if "kempten-01" in topic]) == marks
+    assert not main.unacknowledged
+    assert not north.unacknowledged
+
+
+def test_worker_leaves_states_to_the_brain() -> None:
+    class Kept:
+        def keep(self, messages: int, body: bytes) -> None:
+            self.body = body
+
+    broker, arrivals, speaker = FakeBroker(), Kept(), Speaker()
+    gatherer = Gatherer(broker, arrivals, CODEC)
+    gatherer.start()
+    message = speaker.frame()
+    broker.send(*speaker.state()[:3])
+    broker.send(*message[:3])
+    wait_for(lambda: not broker.unacknowledged)
+    gatherer.stop()
+    assert unpack(arrivals.body, CODEC) == [message]
 
 
 def test_worker_acknowledges_only_what_is_kept() -> None:

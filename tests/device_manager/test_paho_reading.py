@@ -1,4 +1,4 @@
-"""The fast way to read: packets however they are cut, and what is none ends the connection. See test_ingest_broker, too."""
+"""The fast way to read: packets however they are cut, and what is none ends the connection."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import paho.mqtt.client as paho
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paho.mqtt.client import MQTTErrorCode
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from device_manager.adapters.broker_paho import _publish_packet
 from device_manager.adapters.paho_reading import Publish, ReadingClient
