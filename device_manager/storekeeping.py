@@ -1,10 +1,13 @@
 """Composition of what `citynode store` does to a data directory: archive, backup, restore, check."""
 
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from device_manager import settings as settings_file
 from device_manager.adapters import archive_parquet, backup_files
 from device_manager.adapters.backup_files import Backup
 from device_manager.adapters.clock import SystemClock
@@ -16,6 +19,7 @@ from device_manager.adapters.store_reader import SqlReader
 from device_manager.archiving import policy as policies
 from device_manager.archiving.service import Archiving, Said, Step
 from device_manager.audit import Audit
+from device_manager.database import ServerDatabase, parse
 from device_manager.errors import SetupError, UsageError
 from device_manager.scopes import ADMIN, Scope
 from device_manager.settings import Settings
@@ -53,19 +57,49 @@ def archive(settings: Settings, scope: Scope, said: Said, *, dry_run: bool = Fal
 def backup(settings: Settings, target: Path, passphrase: str, scope: Scope) -> Backup:
     """Write an encrypted backup of a data directory, beside a running manager or not."""
     scope.require(ADMIN, "make a backup, which holds all keys")
-    if settings.store_url:
-        todo = "dump the database with pg_dump and copy the data directory besides"
-        raise UsageError(expected="a store in SQLite", got=f"one in {settings.database}", todo=todo)
-    made = backup_files.write(settings.directory, target.absolute(), passphrase)
+    database = settings.database
+    more = _dumped(database) if isinstance(database, ServerDatabase) else _nothing
+    made = backup_files.write(settings.directory, target.absolute(), passphrase, more)
     with closing(Operations(settings.database)) as operations:
         audit = Audit(SqlAudit(operations), SystemClock())
         audit.record(scope, "store.backup", target.name, after={"files": made.files, "bytes": made.size_bytes})
     return made
 
 
-def restore(source: Path, directory: Path, passphrase: str) -> Backup:
-    """Unpack a backup into a new data directory."""
-    return backup_files.restore(source.absolute(), directory, passphrase)
+def _dumped(server: ServerDatabase) -> Callable[[Path], None]:
+    from device_manager.adapters.store_dump import FOLDER, dump
+
+    return lambda folder: dump(server, folder / FOLDER)
+
+
+def _nothing(folder: Path) -> None:
+    return
+
+
+def restore(source: Path, directory: Path, passphrase: str, url: str = "") -> Backup:
+    """Unpack a backup into a new data directory; one of a server's database goes into the empty one of `url`."""
+    made = backup_files.restore(source.absolute(), directory, passphrase)
+    try:
+        _restore_server(directory, url)
+    except BaseException:  # half a fleet would look like one
+        shutil.rmtree(directory)
+        raise
+    return made
+
+
+def _restore_server(directory: Path, url: str) -> None:
+    dumped = directory / "postgres"
+    if dumped.exists() != bool(url):
+        expected = "the URL of an empty database" if dumped.exists() else "no URL: this backup's store is SQLite"
+        todo = "call it with --database postgresql://.." if dumped.exists() else "leave --database out"
+        raise UsageError(expected=expected, got=url or "none", todo=todo)
+    if not url:
+        return
+    from device_manager.adapters.store_dump import load
+
+    load(dumped, parse(url))
+    shutil.rmtree(dumped)
+    settings_file.save(replace(settings_file.load(directory), store_url=url))
 
 
 def check_backup(source: Path, passphrase: str) -> Backup:

@@ -6,8 +6,9 @@
 
 So it can be opened without citynode: `age -d -i key data.tar.gz.age`, which asks for the passphrase.
 
-The databases are copied by SQLite's online backup, derived tables first: a copy of `citynode.db` that is newer than the
-others is right, the other way round it is not. `manifest.json` inside names every file with its sum.
+A store on a server comes along as `postgres/`, see `store_dump`. Files of SQLite are copied by its online backup,
+derived tables first: a copy of `citynode.db` that is newer than the others is right, the other way round it is not.
+`manifest.json` inside names every file with its sum.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,14 +47,18 @@ class Backup(NamedTuple):
     manifest: dict[str, str]
 
 
-def write(directory: Path, target: Path, passphrase: str) -> Backup:
-    """Write a backup of a data directory to `target`; it appears under its name when it is whole."""
+def write(directory: Path, target: Path, passphrase: str, more: Callable[[Path], None] = lambda folder: None) -> Backup:
+    """Write a backup of a data directory to `target`; it appears under its name when it is whole.
+
+    `more` puts directories of further files into the folder that it is given.
+    """
     if target.exists():
         raise UsageError(expected=f"no file {target}", got="one", todo="choose another name")
     key = ed25519.Ed25519PrivateKey.generate()
     working = target.with_name(target.name + ".new")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
         inner = Path(folder) / _DATA
+        more(Path(folder))
         manifest, data_bytes = _pack(directory, Path(folder), inner, key)
         with tarfile.open(working, "w") as outer:
             _add(outer, _KEY, _closed_key(key, passphrase))
@@ -110,7 +115,7 @@ def _pack(directory: Path, folder: Path, inner: Path, key: ed25519.Ed25519Privat
             tar.add(path, name, recursive=False)
             manifest[name] = data_sum
             total += path.stat().st_size
-            if path.parent == folder:
+            if path.is_relative_to(folder):
                 path.unlink()
         _add(tar, MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
     with plain.open("rb") as reader, inner.open("wb") as writer:
@@ -127,6 +132,7 @@ def _files(directory: Path, folder: Path) -> Iterator[tuple[str, Path]]:
             with closing(sqlite3.connect(directory / name)) as source, closing(sqlite3.connect(copy)) as target:
                 source.backup(target)
             yield name, copy
+    yield from ((str(path.relative_to(folder)), path) for path in sorted(folder.glob("*/*")))
     for path in sorted(directory.rglob("*")):
         place = path.relative_to(directory)
         if path.is_file() and not path.is_symlink() and _belongs(place):

@@ -88,6 +88,7 @@ class ShardedBroker:
 
 def _node(topic: str) -> str:
     try:
-        return topics.parse(topic)[0]
+        node: str = topics.parse(topic)[0]
+        return node
     except WireError:
         return ""

@@ -83,6 +83,9 @@ def backup(file: Annotated[Path, typer.Argument(help="File to write.")], data: D
 @app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="File that `citynode store backup` wrote.")],
+    database: Annotated[
+        str, typer.Option(help="postgresql://USER@HOST/DATABASE, an empty one, for a store that was on a server.")
+    ] = "",
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -90,7 +93,7 @@ def restore(
     from device_manager import settings, storekeeping
 
     directory = (data or settings.default_directory()).absolute()
-    _report(file, storekeeping.restore(file, directory, _passphrase()), f"restored to {directory}:", json)
+    _report(file, storekeeping.restore(file, directory, _passphrase(), database), f"restored to {directory}:", json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pyrage
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -17,10 +18,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from device_manager import app, storekeeping
+from device_manager.adapters.mosquitto import Mosquitto
+from device_manager.adapters.store_arrivals import PgArrivals
+from device_manager.adapters.store_series import SqlSeries
 from device_manager.errors import StoreError, UsageError
 from device_manager.fleet import local, open_fleet
 from device_manager.scopes import TECHNICIAN, Forbidden, Scope
 from device_manager.settings import Settings, Timing, load
+from tests.fakes import postgres
 from tests.fakes.speaker import Speaker
 from tests.fakes.stores import Bench
 
@@ -61,6 +66,55 @@ def test_backup_comes_back_as_it_was(settings: Settings, tmp_path: Path) -> None
     assert kept(tmp_path / "again") == before
     assert load(tmp_path / "again").name == "Kempten"
     assert (tmp_path / "again" / "identities").stat().st_mode & 0o777 == 0o700
+
+
+def test_backup_holds_what_a_fleet_needs_besides_its_readings(tmp_path: Path, free_port: int) -> None:
+    made = app.initialise(tmp_path / "fleet", name="Kempten", host="127.0.0.1", port=free_port, broker="mosquitto")
+    Mosquitto(made).prepare()  # as the start of a manager does
+    signing = {"order-1.key", "order-2.key", "release-1.key", "release-2.key"}
+    for name in signing:
+        (made.identities / name).write_bytes(b"made when the first order or release is signed")
+    found = storekeeping.backup(made, tmp_path / "backup.tar", SECRET, local()).manifest
+    keys = {"ca.key", "ca.crt", "issuer.key", "broker.key"} | signing
+    assert {f"identities/{name}" for name in keys} <= set(found)
+    assert {"broker/access", "broker/ca.crl"} <= set(found)
+    assert any(name.startswith("broker/mosquitto") for name in found)
+
+
+def test_backup_of_a_store_on_a_server_comes_back_in_another_database(
+    tmp_path: Path, free_port: int, postgres_url: str
+) -> None:
+    old, new = postgres.fresh(postgres_url), postgres.fresh(postgres_url)
+    made = app.initialise(
+        tmp_path / "fleet", name="Kempten", host="127.0.0.1", port=free_port, broker="iotcore", database=old.url
+    )
+    with open_fleet(made) as fleet:
+        site = fleet.registry.add_site("rathausplatz", "Rathausplatz", 47.7, 10.3, 3.0, "Mitte", scope=local())
+        fleet.add_virtual_node("kempten-01", site, Timing(), 1_770_000_000, scope=local())
+    bench, speaker = Bench(tmp_path).reopened(old), Speaker()
+    bench.committer.commit([speaker.channels(), *(speaker.frame() for _ in range(50)), speaker.state()])
+    PgArrivals(old).keep(1, b"a parcel that no brain has taken")
+    SqlSeries(old).close()
+    records, shadow = list(bench.reader.records()), bench.shadow(speaker.name)
+    backup = tmp_path / "backup.tar"
+    assert "postgres/public.frame.copy" in storekeeping.backup(made, backup, SECRET, local()).manifest
+    bench.close()
+    with pytest.raises(UsageError, match="expected the URL of an empty database"):
+        storekeeping.restore(backup, tmp_path / "again", SECRET)
+    assert not (tmp_path / "again").exists()
+    storekeeping.restore(backup, tmp_path / "again", SECRET, new.url)
+    assert load(tmp_path / "again").database == new
+    bench = bench.reopened(new)
+    assert (list(bench.reader.records()), bench.shadow(speaker.name)) == (records, shadow)
+    bench.register("kempten-02")
+    bench.committer.commit([speaker.frame(), Speaker("kempten-02", 8).channels()])
+    assert [record.number for record in bench.reader.records(after=50)] == [51, 52, 53]
+    bench.close()
+    with psycopg.connect(new.url) as raw:
+        assert raw.execute("SELECT count(*) FROM arrival").fetchone() == (1,)
+        assert raw.execute("SELECT count(*) FROM operations.audit_entry").fetchone() != (0,)
+    with pytest.raises(StoreError, match="expected no tables of citynode"):
+        storekeeping.restore(backup, tmp_path / "twice", SECRET, new.url)
 
 
 def test_backup_shows_nothing_without_the_passphrase(settings: Settings, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_engine import create_database, open_store
 from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_pg_frames import PgStore
+from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata
 from device_manager.audit import Entry
 from device_manager.database import ServerDatabase, parse
 from device_manager.errors import SetupError, StoreError
@@ -173,6 +175,28 @@ def test_database_without_tables_says_what_to_do(postgres_url: str) -> None:
 def test_tables_are_not_made_twice(bench: Bench) -> None:
     with pytest.raises(StoreError, match="use them as they are"):
         create_database(bench.path)
+
+
+def test_older_tables_are_brought_to_todays_when_they_are_opened(bench: Bench) -> None:
+    speaker = Speaker()
+    bench.committer.commit([speaker.channels(), speaker.frame()])
+    bench.store.close()
+    with psycopg.connect(bench.path.url) as raw:  # as version 2, the first on a server, made them
+        raw.execute("ALTER TABLE node DROP tags")
+        raw.execute("ALTER TABLE site DROP heading_deg, DROP fixture, DROP gml_id, DROP tags")
+        raw.execute("UPDATE schema_version SET version = 2")
+    content = list(bench.reader.records())
+    for _ in range(2):  # the second time there is nothing to do
+        PgStore(bench.path).close()
+    with psycopg.connect(bench.path.url) as raw:
+        assert raw.execute("SELECT version FROM schema_version").fetchall() == [(SCHEMA_VERSION,)]
+        for table in metadata.sorted_tables:
+            asked = (
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
+            )
+            assert {row[0] for row in raw.execute(asked, (table.name,))} == {column.name for column in table.columns}
+    assert list(bench.reader.records()) == content
+    assert [view.tags for view in bench.reader.nodes()] == [()] * len(bench.reader.nodes())
 
 
 def test_newer_tables_are_refused(bench: Bench) -> None:
