@@ -12,7 +12,8 @@ from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_engine import create_database, open_store
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_pg_frames import PgStore
-from device_manager.adapters.store_schema import SCHEMA_VERSION, metadata
+from device_manager.adapters.store_schema import metadata
+from device_manager.adapters.store_version import SCHEMA_VERSION
 from device_manager.audit import Entry
 from device_manager.database import ServerDatabase, parse
 from device_manager.errors import SetupError, StoreError
