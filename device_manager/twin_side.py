@@ -20,9 +20,10 @@ from device_manager.database import Database
 from device_manager.settings import Settings
 from device_manager.twin.accounting import Accounting
 from device_manager.twin.admitting import Door
+from device_manager.twin.knowing import Knowledge, Parts
 from device_manager.twin.ports import Terms
 from device_manager.twin.public import Grain
-from device_manager.twin.service import Parts, Twin
+from device_manager.twin.service import Twin
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def open_twin(database: Database, terms: Terms | None = None) -> Iterator[Twin]:
         operations = Operations(database)
         stack.callback(operations.close)
         parts = Parts(reader, SqlTwinIds(operations), frames, series, Cbor2Codec().loads)
-        yield Twin(parts, terms or Terms())
+        yield Twin(Knowledge(parts, terms or Terms()))
 
 
 def retention(directory: Path) -> str:

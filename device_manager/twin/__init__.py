@@ -7,6 +7,7 @@
     reading      observations of Datastreams by time, and of all by number, out of `series`
     evaluation/  Query -> entities, observations, pages
     writing/     JSON, dataArray, CSV, GeoJSON
+    knowing      catalogue and newest observations, kept up to date, shared by all who answer
     service      path and options -> answer
 
 Thing = site, Datastream = site + quantity + aggregate, observation id = observation number of `series`.

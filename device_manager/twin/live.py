@@ -1,7 +1,7 @@
 """The newest observation of every Datastream, and over what time it has any; kept up by what the numbers bring.
 
 At the start each Datastream is looked at from both ends; afterwards only observations with new numbers are read. So the
-latest value of all costs nothing but writing it.
+latest value of all costs nothing but writing it. `latest` and `has_more` may be asked while `refresh` is at work.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,19 +48,21 @@ class Live:
 
     def latest(self, stream_ids: Iterable[int]) -> Rows:
         """Return the newest observation of each Datastream that has one."""
-        found = [(i, self._newest[i]) for i in stream_ids if i in self._newest]
+        newest = self._newest
+        found = [(i, known) for i in stream_ids if (known := newest.get(i)) is not None]
         places: dict[Making, int] = {}
-        made = [places.setdefault(newest.making, len(places)) for _, newest in found]
+        made = [places.setdefault(n.making, len(places)) for _, n in found]
         ints = np.array([(i, n.start_s, n.end_s, n.number, n.replaces, n.flags) for i, n in found], dtype=np.int64)
         stream, start_s, end_s, number, replaces, flags = ints.reshape(-1, 6).T
-        value = np.array([newest.value for _, newest in found], dtype=np.float64)
+        value = np.array([n.value for _, n in found], dtype=np.float64)
         return Rows(
             number, replaces, stream, start_s, end_s, value, flags, np.array(made, dtype=np.int64), tuple(places)
         )
 
     def has_more(self, stream_id: int) -> bool:
         """True when a Datastream has observations before its newest."""
-        return self._first_s[stream_id] < self._newest[stream_id].start_s
+        first_s, newest = self._first_s.get(stream_id), self._newest.get(stream_id)
+        return first_s is not None and newest is not None and first_s < newest.start_s
 
     def refresh(self, catalogue: Catalogue) -> None:
         """Take in what is new; afterwards the catalogue's spans are true."""

@@ -1,6 +1,6 @@
 """Observations of Datastreams out of `series`: by time for some Datastreams, by number for all.
 
-    reader = Reader(archive, feed, store)
+    reader = Reader(archive, feed, store, set())
     reader.rows(catalogue, streams, since_s, until_s)     # that begin then, by Datastream's site
     reader.between(catalogue, low, high)                  # with the numbers low..high
 
@@ -36,12 +36,12 @@ READINGS = ("raw", "corrected")
 class Reader:
     """Reads observations. Not for two threads at once."""
 
-    def __init__(self, archive: Archive, feed: Feed, store: SeriesReader) -> None:
+    def __init__(self, archive: Archive, feed: Feed, store: SeriesReader, unknown: set[Measured]) -> None:
         self._archive = archive
         self._feed = feed
         self._store = store
         self._ahead = Ahead(self.fresh, store)
-        self.unknown: set[Measured] = set()
+        self.unknown = unknown
 
     def rows(self, catalogue: Catalogue, streams: Iterable[Stream], since_s: int, until_s: int) -> Rows:
         """Return the observations of the Datastreams that begin in [since_s, until_s), in no order."""

@@ -2,4 +2,5 @@
 
 open       the open interfaces, for people and programs outside: a process of its own
 open_sta   its SensorThings API
+open_desks answering several requests at the same time
 """

@@ -5,7 +5,6 @@ cookie is set, and no session known: who asks says so with a token in every requ
 """
 
 import argparse
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from device_manager import settings as settings_file
@@ -25,24 +26,33 @@ from device_manager.twin_mirror import mirrored
 from device_manager.twin_side import door_of, open_twin, retention
 from device_manager.web import metrics, open_page, open_sta
 from device_manager.web.open_access import Admission
+from device_manager.web.open_desks import Busy, Desks
 
 
-def routers(twin: Twin, now: Callable[[], float]) -> list[BaseRoute]:
-    """Return the routes of all routers; they share the twin, which answers one after the other."""
-    lock = threading.Lock()
-    return [*open_sta.routes(twin, lock), *open_page.routes(twin, lock, now)]
+def routers(desks: Desks, now: Callable[[], float]) -> list[BaseRoute]:
+    """Return the routes of all routers; they share the desks."""
+    return [*open_sta.routes(desks), *open_page.routes(desks, now)]
 
 
 def application(
-    twin: Twin, *more: BaseRoute, door: Door | None = None, now: Callable[[], float] = time.time
+    twin: Twin | Desks, *more: BaseRoute, door: Door | None = None, now: Callable[[], float] = time.time
 ) -> Starlette:
     """Return the application; `more` are routes that need something else than the twin.
 
     Without a door there are no tokens, and everybody sees what the public does.
     """
     door = door or Door(list, Grain(), dict)
+    desks = twin if isinstance(twin, Desks) else Desks(twin)
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], allow_headers=["*"])
-    return Starlette(routes=[*routers(twin, now), *more], middleware=[cors, Middleware(Admission, door=door)])
+    return Starlette(
+        routes=[*routers(desks, now), *more],
+        middleware=[cors, Middleware(Admission, door=door)],
+        exception_handlers={Busy: _busy},
+    )
+
+
+async def _busy(_: Request, busy: Exception) -> Response:
+    return open_sta.refused(503, str(busy), {"Retry-After": "5"})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

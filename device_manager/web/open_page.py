@@ -25,6 +25,7 @@ from device_manager.twin.public import MINUTES, Grain, View
 from device_manager.twin.service import Twin
 from device_manager.twin.sources import Observed
 from device_manager.web.open_access import grain_of
+from device_manager.web.open_desks import Desks
 
 CACHE_S = 60.0
 DOWNLOAD_S = 7 * 86_400
@@ -37,22 +38,24 @@ _HEADERS = {
 }
 
 
-def routes(twin: Twin, lock: threading.Lock, now: Callable[[], float]) -> list[Route]:
+def routes(desks: Desks, now: Callable[[], float]) -> list[Route]:
     """Return the routes; what they give is made once a minute, whoever asks. `now` is Unix time."""
     template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
         (_HERE / "public_page.html").read_text("utf-8")
     )
     style = (_HERE / "public_page.css").read_bytes()
     kept: dict[tuple[str, Grain], tuple[float, bytes]] = {}
+    lock = threading.Lock()
 
-    def once_a_minute(name: str, grain: Grain, make: Callable[[], bytes]) -> bytes:
+    def once_a_minute(name: str, grain: Grain, make: Callable[[Twin], bytes]) -> bytes:
         with lock:
             made = kept.get((name, grain))
             if made is None or time.monotonic() - made[0] > CACHE_S:
-                made = kept[name, grain] = time.monotonic(), make()
+                with desks.take() as twin:
+                    made = kept[name, grain] = time.monotonic(), make(twin)
             return made[1]
 
-    def written(tongue: str, grain: Grain) -> bytes:
+    def written(twin: Twin, tongue: str, grain: Grain) -> bytes:
         now_s = int(now())
         shown = page.shown(*twin.sight(View(grain), now_s), grain, now_s)
         return template.render(**_said(shown, tongue, grain)).encode()
@@ -60,7 +63,7 @@ def routes(twin: Twin, lock: threading.Lock, now: Callable[[], float]) -> list[R
     async def get_page(request: Request) -> Response:
         accepted = request.headers.get("accept-language", "")
         tongue, grain = page_words.language(request.query_params.get("lang"), accepted), grain_of(request)
-        body = await run_in_threadpool(once_a_minute, tongue, grain, lambda: written(tongue, grain))
+        body = await run_in_threadpool(once_a_minute, tongue, grain, lambda twin: written(twin, tongue, grain))
         return Response(body, media_type="text/html", headers={**_HEADERS, "Vary": "Accept-Language"})
 
     async def get_style(request: Request) -> Response:
@@ -71,7 +74,7 @@ def routes(twin: Twin, lock: threading.Lock, now: Callable[[], float]) -> list[R
         make = {"csv": _csv, "parquet": _parquet}.get(form)
         if make is None:
             return Response("expected download.csv or download.parquet", 404)
-        body = await run_in_threadpool(once_a_minute, form, grain, lambda: make(twin, grain, int(now())))
+        body = await run_in_threadpool(once_a_minute, form, grain, lambda twin: make(twin, grain, int(now())))
         headers = {**_HEADERS, "Link": f'<{Terms().licence_url}>; rel="license"'}
         headers["Content-Disposition"] = f'attachment; filename="citynode.{form}"'
         kind = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[form]

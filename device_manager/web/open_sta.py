@@ -1,7 +1,6 @@
 """Routes of the SensorThings API: GET and HEAD of everything below /v1.1."""
 
 import logging
-import threading
 import time
 from urllib.parse import parse_qsl
 
@@ -11,30 +10,34 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from device_manager.errors import StoreError
+from device_manager.twin.evaluation.budget import Budget
 from device_manager.twin.public import View
-from device_manager.twin.service import Twin
 from device_manager.web.open_access import view_of
+from device_manager.web.open_desks import Busy, Desks
 
 log = logging.getLogger("citynode.twin")
 VERSION = "v1.1"
 LONGEST_QUERY = 16_000
 
 
-def routes(twin: Twin, lock: threading.Lock) -> list[Route]:
-    """Return the routes; requests are answered one after the other, off the event loop."""
+def routes(desks: Desks) -> list[Route]:
+    """Return the routes; requests are answered at desks, off the event loop."""
 
     def answered(path: str, query: str, base: str, view: View) -> Response:
         pairs = parse_qsl(query, keep_blank_values=True)
         try:
-            with lock:
-                answer = twin.answer(path, pairs, base, time.time(), view=view)
+            with desks.take() as twin:
+                answer = twin.answer(path, pairs, base, time.time(), Budget(clock=time.monotonic), view)
+        except Busy:
+            raise
         except StoreError as error:
             log.warning("could not answer %s: %s", path, error)
             return refused(503, "the store cannot be read at the moment; try again")
         except Exception:
             log.exception("could not answer %s?%s", path, query)
             return refused(500, "this is a fault of the server, and was noted")
-        return Response(answer.body, answer.status, media_type=answer.media_type)
+        headers = {"Retry-After": "30"} if answer.status == 503 else None
+        return Response(answer.body, answer.status, headers, answer.media_type)
 
     async def get(request: Request) -> Response:
         query = request.url.query

@@ -27,9 +27,9 @@ OPTIONS = {
 def run(short: bool) -> list[Row]:
     """Return a row for the plain request, with whole Datastreams beside it."""
     store = twin_store(short)
-    with served(store) as base, httpx.Client(timeout=60) as client:
-        lean = _median(client, base, OPTIONS)
-        whole = _median(client, base, {name: value for name, value in OPTIONS.items() if name != "$select"})
+    with served(store) as server, server.client() as client:
+        lean = _median(client, server.base, OPTIONS)
+        whole = _median(client, server.base, {name: value for name, value in OPTIONS.items() if name != "$select"})
     beside = f"with everything that Datastreams say {whole:.0f} ms"
     return [at_most("sta_latest, 500 datastreams", lean, "ms", 100, beside, store.form)]
 

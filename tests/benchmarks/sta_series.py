@@ -24,10 +24,10 @@ REPEATS = 9
 def run(short: bool) -> list[Row]:
     """Return a row for the time until all pages are there."""
     store = twin_store(short)
-    with served(store) as base, httpx.Client(timeout=60) as client:
+    with served(store) as server, server.client() as client:
         options = {"$filter": "properties/quantity eq 'pm2_5' and properties/aggregate eq 'raw'", "$select": "@iot.id"}
-        streams = [d["@iot.id"] for d in client.get(base + "/Datastreams", params=options).json()["value"]]
-        times = [_read(client, base, stream) for stream in itertools.islice(itertools.cycle(streams), REPEATS)]
+        streams = [d["@iot.id"] for d in client.get(server.base + "/Datastreams", params=options).json()["value"]]
+        times = [_read(client, server.base, stream) for stream in itertools.islice(itertools.cycle(streams), REPEATS)]
     pages = -(-OBSERVATIONS // 10_000)
     return [
         at_most("sta_series, 43,200 observations", statistics.median(times), "ms", 500, f"{pages} pages", store.form)

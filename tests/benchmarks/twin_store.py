@@ -7,6 +7,7 @@ them at a minute takes hours. Full: 200 nodes, 1095 days. The short form has 20 
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 from device_manager import settings as settings_file
 from device_manager.adapters.broker_process import any_port
+from device_manager.adapters.store_accounts import SqlAccounts
+from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_rebuild import rebuild
 from device_manager.settings import Listening, Settings
+from device_manager.twin.accounts import issue
 from tests.benchmarks.city_store import make_store
 from tests.conftest import ROOT
 
@@ -41,6 +46,15 @@ class TwinStore:
         settings_file.save(self.settings)
         self.observations = make_store(self.settings.database, nodes, MINUTE_DAYS, before_days=days - MINUTE_DAYS)
         self.rebuilt = rebuild(self.settings.database, processes=2)
+        self.token = self._token()
+
+    def _token(self) -> str:
+        """Give an account that sees everything, as the twin has; without it there is public grain only."""
+        secret, account = issue("twin", frozenset(), int(time.time()), secrets.token_bytes)
+        operations = Operations(self.settings.database)
+        SqlAccounts(operations).add(account)
+        operations.close()
+        return secret
 
     @property
     def form(self) -> str:
@@ -56,26 +70,44 @@ def twin_store(short: bool) -> TwinStore:
     return TwinStore(*(SHORT if short else FULL))
 
 
+class Server(NamedTuple):
+    """The open interfaces: address of the API, headers that see everything, and the process."""
+
+    base: str
+    headers: dict[str, str]
+    pid: int
+
+    def client(self) -> httpx.Client:
+        """Return a client with the token."""
+        return httpx.Client(timeout=300, headers=self.headers)
+
+    def cpu_s(self) -> float:
+        """Return the processor time that the process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def served(store: TwinStore) -> Iterator[str]:
-    """Run the open interfaces as the manager does, in a process of their own; gives the API's address when ready."""
+def served(store: TwinStore) -> Iterator[Server]:
+    """Run the open interfaces as the manager does, in a process of their own; gives them when they answer."""
     command = [sys.executable, "-m", "device_manager.web.open", "--data", store.folder.name]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     base = f"http://{HOST}:{store.settings.twin.port}/v1.1"
+    server = Server(base, {"Authorization": f"Bearer {store.token}"}, process.pid)
     try:
-        _wait(base + "/Things?$top=1", process)
-        yield base
+        _wait(server, process)
+        yield server
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline_s = time.monotonic() + 300
     while time.monotonic() < deadline_s and process.poll() is None:
         try:
-            if httpx.get(url, timeout=300).status_code == 200:
+            if httpx.get(server.base + "/Things?$top=1", headers=server.headers, timeout=300).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise RuntimeError(f"the open interfaces did not answer at {url}")
+    raise RuntimeError(f"the open interfaces did not answer at {server.base}")

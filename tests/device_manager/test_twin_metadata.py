@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from device_manager.ports import Site
 from device_manager.twin.describing import datastream, observed_property
+from device_manager.twin.evaluation.budget import TIME_LIMIT_S, Budget
 from device_manager.twin.naming import keys_needed
 from device_manager.twin.ports import Measured, Terms
 from device_manager.twin.service import Twin
@@ -177,13 +179,27 @@ def test_error_says_what_and_where(
 
 
 def test_request_that_would_read_too_much_is_told_to_narrow(twin: Twin) -> None:
-    from device_manager.twin.evaluation.budget import Budget
-
     asked = ("Observations", [("$orderby", "result"), ("$count", "true")], BASE, MOVE_S)
     assert twin.answer(*asked).status == 200
     answer = twin.answer(*asked, budget=Budget(5))
     assert answer.status == 501
     assert b"narrow it by phenomenonTime or id" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("Observations", [("$orderby", "result")]),
+        ("Datastreams", [("$filter", "startswith(name,'pm')")]),
+        ("Things", [("$expand", "Datastreams($expand=Observations($top=5))")]),
+    ],
+)
+def test_request_that_takes_too_long_is_told_so(twin: Twin, path: str, options: list[tuple[str, str]]) -> None:
+    clock = itertools.chain([0.0], itertools.repeat(TIME_LIMIT_S + 1))
+    answer = twin.answer(path, options, BASE, MOVE_S, Budget(clock=lambda: next(clock)))
+    assert answer.status == 503
+    assert b"longer than 10 s: ask for fewer" in answer.body
+    assert twin.answer(path, options, BASE, MOVE_S, Budget(clock=lambda: 0.0)).status == 200
 
 
 def test_csv_geojson_and_data_array_say_the_same(twin: Twin) -> None:

@@ -175,18 +175,81 @@ def test_datastreams_are_those_of_the_naive_look(
     tree=trees(of_observations),
     keys=orders(["phenomenonTime", "id", "result"]),
     top=st.sampled_from([1, 3, 50]),
+    skip=st.sampled_from([0, 2]),
+    count=st.booleans(),
 )
 def test_expanded_observations_and_their_links_are_those_of_the_naive_look(
-    fleets: Fleets, number: int, tree: Any, keys: list[tuple[str, bool]], top: int
+    fleets: Fleets, number: int, tree: Any, keys: list[tuple[str, bool]], top: int, skip: int, count: bool
 ) -> None:
     twin, naive = fleets[number]
-    inner = ";".join(f"{name}={value}" for name, value in asked(tree, keys, top, 0, True) if name != "$skip")
+    inner = ";".join(f"{name}={value}" for name, value in asked(tree, keys, top, skip, count))
     (body,) = pages(twin, "Datastreams", [("$expand", f"Observations({inner})"), ("$top", "200")])
-    of = {d["@iot.id"]: [] for d in naive.entities["Datastreams"]}
-    for o in naive.entities["Observations"]:
-        of[naive.values("Observations", o, "Datastream/id")[0]].append(o["@iot.id"])
+    of = observations_of(naive)
     for datastream in body["value"]:
         wanted = naive.ask("Observations", of[datastream["@iot.id"]], tree, keys or [("phenomenonTime", False)])
-        assert [o["@iot.id"] for o in datastream["Observations"]] == wanted[:top]
-        assert datastream["Observations@iot.count"] == len(wanted)
-        assert ("Observations@iot.nextLink" in datastream) == (len(wanted) > top)
+        assert [o["@iot.id"] for o in datastream["Observations"]] == wanted[skip : skip + top]
+        assert datastream.get("Observations@iot.count") == (len(wanted) if count else None)
+        assert ("Observations@iot.nextLink" in datastream) == (len(wanted) > skip + top)
+
+
+@settings(QUICK, max_examples=12)
+@given(
+    number=st.sampled_from(range(len(SEEDS))),
+    outer=trees(of_datastreams),
+    keys=orders(["id", "name", "properties/quantity"]),
+    top=st.sampled_from([1, 4, 200]),
+    skip=st.sampled_from([0, 1]),
+    inner=trees(of_observations),
+    descending=st.booleans(),
+    few=st.sampled_from([1, 5]),
+)
+def test_what_is_expanded_twice_is_that_of_the_naive_look(
+    fleets: Fleets, number: int, outer: Any, keys: list[tuple[str, bool]], top: int, skip: int, inner: Any,
+    descending: bool, few: int,
+) -> None:  # fmt: skip
+    """Things with some of their Datastreams in order, each with some of its observations; and back to the Thing."""
+    twin, naive = fleets[number]
+    order = [("phenomenonTime", descending)]
+    deep = ";".join(f"{name}={value}" for name, value in asked(inner, order, few, 0, False))
+    options = ";".join(f"{name}={value}" for name, value in asked(outer, keys, top, skip, True))
+    expand = f"Locations,Datastreams({options};$expand=Observations({deep}),Thing($select=name))"
+    (body,) = pages(twin, "Things", [("$expand", expand)])
+    of = observations_of(naive)
+    for thing in body["value"]:
+        ids = naive.related("Things", thing["@iot.id"], "Datastreams")
+        wanted = naive.ask("Datastreams", ids, outer, keys)
+        assert [d["@iot.id"] for d in thing["Datastreams"]] == wanted[skip : skip + top]
+        assert thing["Datastreams@iot.count"] == len(wanted)
+        assert [p["@iot.id"] for p in thing["Locations"]] == naive.related("Things", thing["@iot.id"], "Locations")
+        for datastream in thing["Datastreams"]:
+            rows = naive.ask("Observations", of[datastream["@iot.id"]], inner, order)
+            assert [o["@iot.id"] for o in datastream["Observations"]] == rows[:few]
+            assert datastream["Thing"] == {"name": thing["name"]}
+
+
+@QUICK
+@given(
+    number=st.sampled_from(range(len(SEEDS))),
+    collection=st.sampled_from(["Observations", "Datastreams", "Things", "Sensors", "ObservedProperties"]),
+    data=st.data(),
+)
+def test_selected_fields_are_those_and_no_others(
+    fleets: Fleets, number: int, collection: str, data: st.DataObject
+) -> None:
+    twin, naive = fleets[number]
+    entities = {e["@iot.id"]: e for e in naive.entities[collection]}
+    fields = {name: name for name in next(iter(entities.values())) if "@" not in name} | {"id": "@iot.id"}
+    fields |= {name.partition("@")[0]: name for name in next(iter(entities.values())) if name.endswith("avigationLink")}
+    names = data.draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, max_size=4, unique=True))
+    options = [("$select", ",".join(names)), ("$orderby", "id"), ("$top", "20")]
+    answer = twin.answer(collection, options, BASE, NOW_S)
+    wanted = [{fields[name]: entities[i][fields[name]] for name in names} for i in sorted(entities)[:20]]
+    assert json.loads(answer.body)["value"] == wanted
+
+
+def observations_of(naive: Naive) -> dict[int, list[int]]:
+    """The ids of each Datastream's observations."""
+    found: dict[int, list[int]] = {d["@iot.id"]: [] for d in naive.entities["Datastreams"]}
+    for o in naive.entities["Observations"]:
+        found[naive.values("Observations", o, "Datastream/id")[0]].append(o["@iot.id"])
+    return found

@@ -76,6 +76,10 @@ class Naive:
         self._by_id = {(c, e["@iot.id"]): e for c, found in entities.items() for e in found}
         self._related = related
 
+    def related(self, collection: str, entity_id: int, target: str) -> list[int]:
+        """Return the ids of what an entity is related to, growing."""
+        return sorted(self._related[collection, entity_id, target])
+
     def values(self, collection: str, entity: dict[str, Any], path: str) -> list[Any]:
         """Return what a path leads to: many values through many relations."""
         name, _, rest = path.partition("/")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from device_manager.twin.catalogue import Catalogue, Stream
-from device_manager.twin.evaluation import columns, entities
+from device_manager.twin.evaluation import columns, entities, many
 from device_manager.twin.evaluation.budget import Budget
 from device_manager.twin.evaluation.observing import Asked, Found, page
 from device_manager.twin.model import BY_NAME, DATASTREAM, OBSERVATION, THING, Kind
@@ -132,17 +132,19 @@ class Answering:
     def listing(self, here: Place, query: Query, url: str, others: Sequence[tuple[str, str]] = ()) -> Listing:
         """Return the page of the collection where a path ended; `url` is where it stands."""
         if here.kind is OBSERVATION:
-            found = self._page(here.streams, query, here.feature)
-            items = [] if query.form == "dataArray" else self._observations(found.rows, query)
-            link = next_link(url, query, others, found.cursor) if found.more and query.top else None
-            return Listing(items, found.total, link, found.rows)
+            return self._listed(self._page(here.streams, query, here.feature), query, url, others)
         if query.cursor:
             raise QueryError("expected no $cursor: it belongs to Observations", 0, "$cursor")
-        ids = entities.chosen(self._catalogue, query, here.ids or (), self._now_s)
+        ids = entities.chosen(self._catalogue, query, here.ids or (), self._now_s, self._budget)
         shown = ids[query.skip : query.skip + query.top]
         more = query.top > 0 and len(ids) > query.skip + query.top
         link = next_link(url, query, others, "") if more else None
         return Listing(self._entities(here.kind, shown, query), len(ids) if query.count else None, link, None, shown)
+
+    def _listed(self, found: Found, query: Query, url: str, others: Sequence[tuple[str, str]] = ()) -> Listing:
+        items = [] if query.form == "dataArray" else self._observations(found.rows, query)
+        link = next_link(url, query, others, found.cursor) if found.more and query.top else None
+        return Listing(items, found.total, link, found.rows)
 
     def places(self, found: Listing, kind: Kind) -> list[Any]:
         """Return the geometries of what a page lists."""
@@ -188,7 +190,11 @@ class Answering:
         if target is OBSERVATION and self._wants_latest(kind, query):
             self._expand_latest(ids, items, expand)
             return
+        if target is OBSERVATION and kind is DATASTREAM and many.can_page(query):
+            self._expand_pages(ids, items, expand)
+            return
         for entity_id, item in zip(ids, items, strict=True):
+            self._budget.look()
             if not relation.many:
                 found = self._catalogue.related(kind.name, entity_id, target.name)[-1:]
                 item[relation.name] = self._entities(target, found, query)[0] if found else None
@@ -200,6 +206,15 @@ class Answering:
                 here = Place(target, None, self._catalogue.related(kind.name, entity_id, target.name))
             url = f"{write.entity_url(self._base, kind, entity_id)}/{relation.name}"
             _put(item, relation.name, self.listing(here, query, url))
+
+    def _expand_pages(self, ids: Sequence[int], items: Sequence[Entity], expand: Expand) -> None:
+        """Write into each Datastream its page of observations, read together."""
+        name, query = expand.relation.name, expand.query
+        streams = [self._catalogue.streams[stream_id] for stream_id in ids]
+        found = many.pages(self._catalogue, streams, query, self._now_s, self._reader, self._budget)
+        for stream_id, item in zip(ids, items, strict=True):
+            url = f"{write.entity_url(self._base, DATASTREAM, stream_id)}/{name}"
+            _put(item, name, self._listed(found[stream_id], query, url))
 
     def _wants_latest(self, kind: Kind, query: Query) -> bool:
         """True for the newest observation of Datastreams, which is known without reading."""

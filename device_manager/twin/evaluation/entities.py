@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from device_manager.twin.catalogue import Catalogue
+from device_manager.twin.evaluation.budget import Budget
 from device_manager.twin.evaluation.expressions import truth
 from device_manager.twin.evaluation.values import Moment, as_time, rank
 from device_manager.twin.model import INTERVAL, TIME, Kind
@@ -33,7 +34,7 @@ def inner(way: Way, value: Any) -> Any:
     return value
 
 
-def chosen(catalogue: Catalogue, query: Query, ids: Sequence[int], now_s: float) -> list[int]:
+def chosen(catalogue: Catalogue, query: Query, ids: Sequence[int], now_s: float, budget: Budget) -> list[int]:
     """Return those of the entities that the query's filter leaves, in its order."""
     kind, tree = query.kind, query.filter
     found = list(ids)
@@ -41,6 +42,7 @@ def chosen(catalogue: Catalogue, query: Query, ids: Sequence[int], now_s: float)
         ways: dict[Path, Way] = {}
 
         def lookup_in(entity_id: int) -> Any:
+            budget.look()
             return lambda path: values_at(catalogue, ways.setdefault(path, resolve(kind, path)), kind, entity_id)
 
         found = [i for i in found if truth(tree, lookup_in(i), now_s)]

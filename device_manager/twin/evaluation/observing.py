@@ -9,7 +9,7 @@ first one does, and new observations move nothing. `$skip` without a cursor read
 charged to the budget.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ from device_manager.twin.sources import Observed
 
 Ints = npt.NDArray[np.int64]
 FIRST_STRETCH_S = 3600
-USUAL_S = 60  # what a record of a node usually covers
+USUAL_S = {"15min": 900, "1h": 3600, "1d": 86_400, "noise_day": 86_400}  # what an observation covers
+RECORD_S = 60  # what a record of a node usually covers
 FIRST_NUMBERS = 2000
 MOST_NUMBERS = 200_000
 AIM_ROWS = 100_000
@@ -55,7 +56,7 @@ class Found(NamedTuple):
 
 def page(asked: Asked, reader: Observed, budget: Budget) -> Found:
     """Return the page that a query asks for."""
-    query = _with_order(asked)
+    query = with_order(asked)
     within = bounds.find(query.filter, asked.now_s)
     streams = _streams(asked, within) if asked.streams is not None or within.streams is not None else None
     asked = asked._replace(query=query, streams=streams)
@@ -63,9 +64,9 @@ def page(asked: Asked, reader: Observed, budget: Budget) -> Found:
         return Found(none(), False, None, "")
     key = _first_key(query)
     if key == "phenomenonTime" and not query.count:
-        return _first(_walk(asked, within, reader, budget), query, _time_cursor)
+        return full_page(_walk(asked, within, reader, budget), query, time_cursor)
     if key == "id" and streams is None and not query.count:
-        return _first(_feed(asked, within, reader, budget), query, _number_cursor)
+        return full_page(_feed(asked, within, reader, budget), query, _number_cursor)
     return _sorted(asked, within, reader, budget)
 
 
@@ -84,7 +85,18 @@ def _by_time_and_id(query: Query) -> bool:
     return last.path.names in (("id",), ("@iot.id",)) and last.descending == first.descending
 
 
-def _with_order(asked: Asked) -> Query:
+def by_time_only(query: Query) -> bool:
+    """True when time alone decides the order, as it does within a Datastream when nothing else is asked for."""
+    return not query.orders or _first_key(query) == "phenomenonTime"
+
+
+def first_width(streams: Sequence[Stream], need: int) -> int:
+    """Return how long the first stretch of time is, in s, so that it probably brings `need` observations of each."""
+    usual_s = min((USUAL_S.get(stream.aggregate, RECORD_S) for stream in streams), default=RECORD_S)
+    return max(FIRST_STRETCH_S, min(need, AIM_ROWS) * usual_s)
+
+
+def with_order(asked: Asked) -> Query:
     """Return the query with an order: by time within Datastreams, by number over all."""
     if asked.query.orders:
         return asked.query
@@ -92,7 +104,7 @@ def _with_order(asked: Asked) -> Query:
     return replace(asked.query, orders=(order_path(name),))
 
 
-def _first(parts: Iterator[Rows], query: Query, cursor_of: Callable[[Rows], str]) -> Found:
+def full_page(parts: Iterable[Rows], query: Query, cursor_of: Callable[[Rows], str]) -> Found:
     """Take rows until the page is full and one more is known."""
     skip = 0 if query.cursor else query.skip
     held, enough = [], skip + query.top + 1
@@ -106,7 +118,8 @@ def _first(parts: Iterator[Rows], query: Query, cursor_of: Callable[[Rows], str]
     return Found(taken, len(rows) > skip + query.top, None, cursor_of(taken) if len(taken) else "")
 
 
-def _time_cursor(rows: Rows) -> str:
+def time_cursor(rows: Rows) -> str:
+    """Return the key of the last row of a page by time."""
     return f"{rows.start_s[-1]},{rows.end_s[-1]},{rows.number[-1]}"
 
 
@@ -133,7 +146,7 @@ def _feed(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> Ite
     while low <= high:
         first, last = (max(low, high - size + 1), high) if descending else (low, min(high, low + size - 1))
         budget.charge(last - first + 1)
-        rows = _matching(asked, reader.between(asked.catalogue, first, last))
+        rows = matching(asked, reader.between(asked.catalogue, first, last))
         yield rows.where(slice(None, None, -1)) if descending else rows
         low, high = (low, first - 1) if descending else (last + 1, high)
         size = min(size * 2, MOST_NUMBERS)
@@ -148,7 +161,7 @@ def _walk(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> Ite
         since_s, until_s = (since_s, min(until_s, key[0] + 1)) if descending else (max(since_s, key[0]), until_s)
     need = (0 if query.cursor else query.skip) + query.top + 1
     for rows in _stretches(asked, within, (since_s, until_s), need, reader, budget, descending=descending):
-        found = by_time(_matching(asked, rows), descending=descending)
+        found = by_time(matching(asked, rows), descending=descending)
         yield found if key is None else found.where(_behind(found, key, descending=descending))
 
 
@@ -191,7 +204,7 @@ def _stretches(
     since_s, until_s = span
     streams = _streams(asked, within)
     sites = len({stream.site_id for stream in streams})
-    width = max(FIRST_STRETCH_S, min(need, AIM_ROWS) * USUAL_S)
+    width = first_width(streams, need)
     while since_s < until_s and streams:
         low, high = (max(since_s, until_s - width), until_s) if descending else (since_s, min(until_s, since_s + width))
         budget.charge(SITE_COST * sites)
@@ -200,10 +213,10 @@ def _stretches(
         yield rows
         since_s, until_s = (since_s, low) if descending else (high, until_s)
         need -= len(rows)
-        width = _wider(high - low, len(rows), need)
+        width = wider(high - low, len(rows), need)
 
 
-def _wider(width: int, brought: int, need: int) -> int:
+def wider(width: int, brought: int, need: int) -> int:
     """Return the next stretch: as long as what is needed seems to take, a quarter to 16 times the last."""
     wanted = min(need, AIM_ROWS) if need > 0 else AIM_ROWS
     return int(width * min(max(1.1 * wanted / max(brought, 1), 0.25), 16.0)) + 1
@@ -217,7 +230,7 @@ def _sorted(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> F
         parts = list(_feed(_by_number(asked), within, reader, budget))
     else:
         span = _span(asked, within)
-        parts = [_matching(asked, rows) for rows in _stretches(asked, within, span, EVERYTHING, reader, budget)]
+        parts = [matching(asked, rows) for rows in _stretches(asked, within, span, EVERYTHING, reader, budget)]
     rows = joined(parts)
     rows = rows.where(columns.order(query.orders, columns.table(asked.catalogue, rows, asked.now_s)))
     skip = query.skip
@@ -229,7 +242,7 @@ def _by_number(asked: Asked) -> Asked:
     return asked._replace(query=replace(asked.query, orders=(order_path("id"),), cursor=""))
 
 
-def _matching(asked: Asked, rows: Rows) -> Rows:
+def matching(asked: Asked, rows: Rows) -> Rows:
     """Return the rows of the Datastreams that are asked for, for which the filter holds."""
     if not len(rows):
         return rows

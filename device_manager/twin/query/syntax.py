@@ -32,6 +32,13 @@ class Unsupported(QueryError):
     word = "Not Implemented"
 
 
+class Late(QueryError):
+    """The request is right, and took too long: HTTP 503."""
+
+    status = 503
+    word = "Service Unavailable"
+
+
 class NotFound(QueryError):
     """There is no such entity: HTTP 404."""
 
