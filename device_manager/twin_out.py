@@ -14,7 +14,7 @@ from device_manager.scopes import ADMIN, VIEWER, Scope
 from device_manager.settings import Settings
 from device_manager.twin.catalogue import Catalogue, Stream
 from device_manager.twin.export import citygml, files, sumo
-from device_manager.twin.observations import by_time
+from device_manager.twin.observations import Rows, by_time
 from device_manager.twin.ports import Terms
 from device_manager.twin.public import FULL, Grain, View
 from device_manager.twin.push.frost import Frost
@@ -22,7 +22,8 @@ from device_manager.twin.push.ngsi import Ngsi
 from device_manager.twin_side import auditing, open_twin
 
 __all__ = ["Choice", "check", "export", "push", "view_of"]
-FORMS = ("parquet", "csv", "citygml", "sumo")
+FORMS = ("parquet", "csv", "citygml", "sumo", "sumo-detectors")
+_SUMO_AGGREGATES = ("15min", "1h", "1d")
 KINDS = ("frost", "ngsi-ld")
 
 
@@ -56,6 +57,8 @@ def export(
     scope.require(VIEWER, "export readings")
     with open_twin(settings.database) as twin:
         catalogue, observed, _ = twin.sight(view_of(settings, public=public), time.time())
+        if form.startswith("sumo"):
+            choice = _for_sumo(choice)
         streams = [s for s in catalogue.streams.values() if _chosen(catalogue, s, choice)]
         wanted = files.Wanted(streams, *_span(catalogue, streams, choice))
         if form == "parquet":
@@ -67,14 +70,49 @@ def export(
             base = f"http://{settings.twin.host}:{settings.twin.port}/v1.1"
             pieces = [citygml.dynamizers(catalogue, [s.stream_id for s in streams], base)]
         else:
-            rows = by_time(observed.rows(catalogue, streams, wanted.since_s, wanted.until_s))
-            known = {site_id: _site(catalogue, site_id) for site_id in catalogue.entities["Thing"]}
-            by_site = {site_id: edges[name] for site_id, name in known.items() if name in edges}
-            pieces = [sumo.edge_data(catalogue, rows, by_site, wanted.since_s)]
-    part = out.with_name(out.name + ".part")
-    part.write_text("".join(pieces), "utf-8")
-    part.replace(out)
+            pieces = [
+                _sumo(form, out, catalogue, by_time(observed.rows(catalogue, streams, *wanted[1:])), wanted, edges)
+            ]
+    _write(out, "".join(pieces))
     return f"wrote {out}"
+
+
+def _sumo(
+    form: str, out: Path, catalogue: Catalogue, rows: Rows, wanted: files.Wanted, edges: Mapping[str, str]
+) -> str:
+    """Return counts as edgeData or of detectors; these are defined in a file beside `out`."""
+    known = {site_id: _site(catalogue, site_id) for site_id in catalogue.entities["Thing"]}
+    unknown = sorted(set(edges) - set(known.values()))
+    if unknown or not edges:
+        got = f"the unknown {', '.join(unknown)}" if unknown else "none"
+        raise UsageError(expected="--edge SITE=EDGE of known sites", got=got, todo="see `citynode site list`")
+    at = sumo.gates(catalogue, {i: _edges(edges[name]) for i, name in known.items() if name in edges})
+    found = sumo.passed(catalogue, rows, at)
+    if form == "sumo":
+        return sumo.edge_data(found, wanted.since_s)
+    _write(out.with_name(out.stem + ".detectors.xml"), sumo.detectors(at))
+    return sumo.detector_counts(found, wanted.since_s)
+
+
+def _edges(text: str) -> sumo.Edges:
+    """Return the edges of `EDGE` or `INWARDS,OUTWARDS`."""
+    inwards, _, outwards = text.partition(",")
+    return sumo.Edges(inwards, outwards or inwards)
+
+
+def _for_sumo(choice: Choice) -> Choice:
+    """Return the choice of counts of one aggregate: the same people shall not be there twice."""
+    aggregates = choice.aggregates or frozenset({_SUMO_AGGREGATES[0]})
+    if len(aggregates) != 1 or not aggregates <= set(_SUMO_AGGREGATES):
+        got = ", ".join(sorted(aggregates))
+        raise UsageError(expected="one of " + ", ".join(_SUMO_AGGREGATES), got=got, todo="choose one --aggregate")
+    return choice._replace(aggregates=aggregates, quantities=frozenset(sumo.COUNTS))
+
+
+def _write(out: Path, text: str) -> None:
+    part = out.with_name(out.name + ".part")
+    part.write_text(text, "utf-8")
+    part.replace(out)
 
 
 def _span(catalogue: Catalogue, streams: list[Stream], choice: Choice) -> tuple[int, int]:

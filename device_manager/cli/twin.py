@@ -86,13 +86,13 @@ def check(
 @app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="File; for Parquet a directory with a folder a day.")],
-    form: Annotated[str, typer.Option("--format", help="parquet, csv, citygml or sumo.")] = "parquet",
+    form: Annotated[str, typer.Option("--format", help="parquet, csv, citygml, sumo or sumo-detectors.")] = "parquet",
     site: Sites = None,
     quantity: Annotated[list[str] | None, typer.Option(help="Only this quantity; may be given again.")] = None,
     aggregate: Annotated[list[str] | None, typer.Option(help="raw, corrected, 15min, 1h, 1d, noise_day.")] = None,
     since: Time = None,
     until: Time = None,
-    edge: Annotated[list[str] | None, typer.Option(help="SITE=EDGE for sumo; may be given again.")] = None,
+    edge: Annotated[list[str] | None, typer.Option(help="SITE=EDGE or SITE=IN,OUT for sumo; again.")] = None,
     public: Public = True,
     data: Data = None,
 ) -> None:

@@ -11,8 +11,12 @@ import duckdb
 import geopandas
 import pytest
 
+from device_manager import fleet, twin_out
+from device_manager.errors import UsageError
+from device_manager.settings import Settings
 from device_manager.twin.catalogue import Catalogue
 from device_manager.twin.export import citygml, files, sumo
+from device_manager.twin.observations import Rows
 from device_manager.twin.ports import Terms
 from device_manager.twin.public import FULL, View
 from device_manager.twin.service import Twin
@@ -109,12 +113,63 @@ def test_citygml_connects_a_wall_with_each_datastream(derived: Derived) -> None:
     assert "wall_17" in str(found[0].findtext("dyn:attributeRef", namespaces=names))
 
 
-def test_sumo_edges_have_the_public_counts_and_no_small_one(twin: Twin) -> None:
+@pytest.mark.parametrize("edges", [sumo.Edges("e1", "e2"), sumo.Edges("e1", "e1")], ids=["two edges", "one edge"])
+def test_sumo_has_the_public_counts_and_no_small_one(twin: Twin, edges: sumo.Edges) -> None:
+    """edgeData and detectors say the same; a sum that misses a direction is left out."""
     catalogue, observed, _ = twin.sight(View(), NOW_S)
-    rows = observed.rows(catalogue, list(catalogue.streams.values()), *EVER)
-    data = ET.fromstring(sumo.edge_data(catalogue, rows, {SITE: "edge7"}, EVER[0]))
-    counts = [int(edge.get("entered", "0")) for edge in data.iter("edge") if edge.get("id") == "edge7"]
-    stream = catalogue.by_key[SITE, "footfall_in", "15min"]
-    there = rows.value[(rows.stream == stream) & (rows.value >= 5)]
-    assert sum(counts) == int(there.sum()) > 0
-    assert all(int(i.get("end", "0")) - int(i.get("begin", "0")) == 900 for i in data.iter("interval"))
+    streams = [s for s in catalogue.streams.values() if s.aggregate == "15min"]
+    rows = observed.rows(catalogue, streams, *EVER)
+    gates = sumo.gates(catalogue, {SITE: edges})
+    found = sumo.passed(catalogue, rows, gates)
+    wanted = counted(rows, [catalogue.by_key[SITE, name, "15min"] for name in sumo.COUNTS], together=len(gates) == 1)
+    since_s = EVER[0] // 900 * 900
+    data = ET.fromstring(sumo.edge_data(found, since_s))
+    assert wanted
+    assert [(int(i.get("begin", "")) + since_s, int(e.get("entered", ""))) for i in data for e in i] == wanted
+    assert all(int(i.get("end", "")) - int(i.get("begin", "")) == 900 for i in data)
+    counts = list(csv.DictReader(io.StringIO(sumo.detector_counts(found, since_s)), delimiter=";"))
+    assert [(60 * int(c["Time"]) + since_s, int(c["qPKW"])) for c in counts] == wanted
+    lanes = {d.get("id"): d.get("lane") for d in ET.fromstring(sumo.detectors(gates))}
+    assert {c["Detector"] for c in counts} <= set(lanes)
+    assert sorted(lanes.values()) == sorted({f"{edge}_0" for edge in edges})
+
+
+def counted(rows: Rows, streams: list[int], *, together: bool) -> list[tuple[int, int]]:
+    """(begin, count) of every quarter: of each direction, or of both together where both are there."""
+    found = []
+    for start_s in sorted(set(rows.start_s.tolist())):
+        values = [rows.value[(rows.stream == i) & (rows.start_s == start_s)] for i in streams]
+        known = [int(value[0]) for value in values if len(value) and value[0] >= 5]
+        if together:
+            found += [(start_s, sum(known))] if len(known) == len(streams) else []
+        else:
+            found += [(start_s, count) for count in known]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("aggregates", "edges", "said"),
+    [
+        ({"raw"}, {"rathausplatz": "e1"}, "expected one of 15min, 1h, 1d, got raw"),
+        ({"15min", "1h"}, {"rathausplatz": "e1"}, "expected one of 15min, 1h, 1d, got 15min, 1h"),
+        (set(), {"nowhere": "e1"}, "expected --edge SITE=EDGE of known sites, got the unknown nowhere"),
+        (set(), {}, "expected --edge SITE=EDGE of known sites, got none"),
+    ],
+)
+def test_sumo_export_that_would_mix_or_miss_counts_is_refused(
+    derived: Derived, tmp_path: Path, aggregates: set[str], edges: dict[str, str], said: str
+) -> None:
+    """A total of passages, or counts of a quarter beside those of its hour, would count people twice."""
+    choice = twin_out.Choice(frozenset(), frozenset(), frozenset(aggregates), *EVER)
+    settings = Settings(Path(str(derived.bench.path)).parent)
+    with pytest.raises(UsageError, match=said):
+        twin_out.export(settings, "sumo", tmp_path / "out", choice, public=True, edges=edges, scope=fleet.local())
+
+
+def test_sumo_export_writes_counts_and_definitions(derived: Derived, tmp_path: Path) -> None:
+    choice = twin_out.Choice(frozenset(), frozenset(), frozenset(), *EVER)
+    settings, edges = Settings(Path(str(derived.bench.path)).parent), {"rathausplatz": "e1,e2"}
+    for form, name in (("sumo", "edges.xml"), ("sumo-detectors", "counts.csv")):
+        twin_out.export(settings, form, tmp_path / name, choice, public=True, edges=edges, scope=fleet.local())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["counts.csv", "counts.detectors.xml", "edges.xml"]
+    assert len((tmp_path / "counts.csv").read_text("utf-8").splitlines()) > 1

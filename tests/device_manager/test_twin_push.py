@@ -22,6 +22,7 @@ from tests.fakes.derived import Derived
 from tests.fakes.frost import FakeFrost
 from tests.fakes.ngsi import FakeBroker
 from tests.fakes.open_city import NOW_S, city
+from tests.fakes.speaker import START_S, Speaker
 
 
 class FakeCursors:
@@ -97,6 +98,31 @@ def test_cursor_stays_where_it_was_when_observations_were_refused(twin: Twin) ->
         Frost(server, cursors, "frost").step(catalogue, observed)
     assert cursors.get("frost") is None
     assert cursors.get("frost/tried") == min(frost_module.BATCH, observed.last_number())
+
+
+def test_correction_takes_the_place_of_what_it_corrects(tmp_path: Path) -> None:
+    """Corrected twice between two pushes, so that the number in between was never there."""
+    derived, server, cursors = Derived(tmp_path), FakeFrost(), FakeCursors()
+    speaker = Speaker()
+    rows: list[list[int | None]] = [[100, 200, 5]] * 10
+    begin_s = START_S // 3600 * 3600 + 3600
+    first = [speaker.channels(), speaker.frame(rows, begin_s), speaker.frame(rows, begin_s + 1800)]
+    with open_twin(derived.bench.path) as twin:
+        derived.bench.committer.commit(first)
+        derived.keeper.advance()
+        pushed(twin, server, cursors)
+        for log, late_s in ((9, 600), (10, 720)):
+            other = Speaker(log=log)
+            derived.bench.committer.commit([other.channels(), other.frame([[300, 200, 5]], begin_s + late_s)])
+            derived.keeper.advance()
+        assert sorted(server.numbers()) != expected(twin)
+        server.refuses_delete = True
+        with pytest.raises(PushError, match="the deletion of Observation .*, which was corrected"):
+            Frost(server, cursors, "frost").step(*twin.sight(FULL, NOW_S)[:2])
+        server.refuses_delete = False
+        pushed(twin, server, cursors)
+        assert sorted(server.numbers()) == expected(twin)
+    derived.close()
 
 
 def test_push_at_public_grain_sends_nothing_finer(twin: Twin) -> None:

@@ -23,6 +23,7 @@ from tests.fakes.speaker import START_S, Speaker
 BASE = "http://city.example/v1.1"
 HOUR_S = START_S // 3600 * 3600 + 3600
 NOW_S = HOUR_S + 10 * 86_400
+EXPAND = ("$expand", "Datastream($select=name)")
 
 
 @pytest.fixture
@@ -45,19 +46,22 @@ def ask(twin: Twin, path: str, *options: tuple[str, str]) -> Any:
 
 
 class Follower:
-    """Keeps what it read by number, and lets go of what was replaced, as the README tells followers to."""
+    """Keeps one observation for each Datastream, interval, node and sensor, as the README tells followers to."""
 
     def __init__(self, twin: Twin, top: int = 7) -> None:
         self.twin = twin
         self.top = str(top)
         self.last = 0
-        self.held: dict[int, dict[str, Any]] = {}
+        self.held: dict[tuple[str, ...], dict[str, Any]] = {}
         self.ever: list[int] = []
 
     def follow(self) -> list[dict[str, Any]]:
         """Read everything above the last number, a few a page; returns what came."""
         came: list[dict[str, Any]] = []
-        path, options = "Observations", [("$filter", f"id gt {self.last}"), ("$orderby", "id"), ("$top", self.top)]
+        path, options = (
+            "Observations",
+            [("$filter", f"id gt {self.last}"), ("$orderby", "id"), ("$top", self.top), EXPAND],
+        )
         while True:
             body = ask(self.twin, path, *options)
             came += body["value"]
@@ -66,16 +70,21 @@ class Follower:
                 break
             path, options = urlsplit(link).path.removeprefix("/v1.1/"), parse_qsl(urlsplit(link).query)
         for observation in came:
-            self.held.pop(observation["parameters"]["replaces"] or 0, None)
-            self.held[observation["@iot.id"]] = observation
+            self.held[self._key(observation)] = observation
             self.last = observation["@iot.id"]
             self.ever.append(self.last)
         return came
 
+    @staticmethod
+    def _key(observation: dict[str, Any]) -> tuple[str, ...]:
+        made_by = observation["parameters"]
+        return observation["Datastream"]["name"], observation["phenomenonTime"], made_by["node"], made_by["sensor"]
+
     def holds_what_is_there(self) -> bool:
         """True when it holds exactly what the API has now, and read no number twice."""
-        everything = {o["@iot.id"]: o for o in ask(self.twin, "Observations", ("$top", "10000"))["value"]}
-        return self.held == everything and len(self.ever) == len(set(self.ever))
+        everything = ask(self.twin, "Observations", ("$top", "10000"), EXPAND)["value"]
+        held = sorted(self.held.values(), key=lambda observation: int(observation["@iot.id"]))
+        return held == everything and len(self.ever) == len(set(self.ever))
 
 
 def say(derived: Derived, speaker: Speaker, *starts: int, value: int = 100, first: bool = False) -> None:
@@ -126,6 +135,23 @@ def test_late_reading_corrects_the_rollup_under_a_new_id_that_names_the_old(deri
     assert after["@iot.id"] > before["@iot.id"]
     assert after["parameters"]["replaces"] == before["@iot.id"]
     assert twin.answer(f"Observations({before['@iot.id']})", (), BASE, NOW_S).status == 404
+    assert follower.holds_what_is_there()
+
+
+def test_corrected_twice_between_two_looks_comes_once_and_leaves_nothing_old(derived: Derived, twin: Twin) -> None:
+    """The number in between was never seen: what is held is known by Datastream, interval, node and sensor."""
+    speaker, follower = Speaker(), Follower(twin)
+    rows: list[list[int | None]] = [[100, 200, 5]] * 10
+    derived.bench.committer.commit(
+        [speaker.channels(), speaker.frame(rows, HOUR_S), speaker.frame(rows, HOUR_S + 1800)]
+    )
+    derived.keeper.advance()
+    follower.follow()
+    for log, minute in ((9, 600), (10, 720)):
+        other = Speaker(log=log)
+        derived.bench.committer.commit([other.channels(), other.frame([[300, 200, 5]], HOUR_S + minute)])
+        derived.keeper.advance()
+    follower.follow()
     assert follower.holds_what_is_there()
 
 

@@ -26,10 +26,14 @@ class FakeFrost:
         self.entities: dict[str, list[dict[str, Any]]] = {name: [] for name in REQUIRED}
         self.observations: dict[int, list[dict[str, Any]]] = {}
         self.faults: list[str] = []
+        self.refuses_delete = False
+        self.made = 0
 
     def __call__(self, method: str, path: str, body: Any = None) -> Reply:
         if method == "GET":
             return self._found(path)
+        if method == "DELETE":
+            return self._delete(path)
         if path == "CreateObservations":
             return self._create(body)
         return self._make(path, body)
@@ -69,9 +73,22 @@ class FakeFrost:
             if partial and at % 2:
                 said.append("error: internal")
                 continue
-            self.observations.setdefault(target, []).append(one)
-            said.append(f"{BASE}/Observations({len(self.numbers())})")
+            self.made += 1
+            self.observations.setdefault(target, []).append({"@iot.id": self.made, **one})
+            said.append(f"{BASE}/Observations({self.made})")
         return said
+
+    def _delete(self, path: str) -> Reply:
+        match = re.fullmatch(r"Observations\((\d+)\)", path)
+        assert match, path
+        if self.refuses_delete:
+            return Reply(403, {"code": 403, "message": "forbidden"})
+        for some in self.observations.values():
+            for one in some:
+                if one["@iot.id"] == int(match[1]):
+                    some.remove(one)
+                    return Reply(200, None)
+        return Reply(404, {"code": 404})
 
     def _found(self, path: str) -> Reply:
         match = re.fullmatch(r"(\w+)\?\$filter=properties/citynode eq '([\w-]+)'&\$select=id&\$top=1", path)
@@ -79,13 +96,26 @@ class FakeFrost:
             known = enumerate(self.entities[match[1]], start=1)
             return Reply(200, {"value": [{"@iot.id": i} for i, e in known if e["properties"]["citynode"] == match[2]]})
         match = re.fullmatch(
-            r"Datastreams\((\d+)\)/Observations\?\$filter=parameters/number ge (\d+) and parameters/number le (\d+)"
-            r"&\$orderby=id&\$select=parameters&\$top=(\d+)&\$skip=(\d+)", path)  # fmt: skip
+            r"Datastreams\((\d+)\)/Observations\?\$filter=(parameters/number|resultTime) ge (\S+) and \2 le (\S+)"
+            r"&\$orderby=id&\$select=([\w,]+)&\$top=(\d+)&\$skip=(\d+)", path)  # fmt: skip
         assert match, path
-        target, low, high, top, skip = map(int, match.groups())
-        there = [o for o in self.observations.get(target, []) if low <= o["parameters"]["number"] <= high]
-        return Reply(200, {"value": [{"parameters": o["parameters"]} for o in there[skip : skip + min(top, 100)]]})
+        target, what, low, high, select, top, skip = match.groups()
+        there = [o for o in self.observations.get(int(target), []) if _within(o, what, low, high)]
+        names = ["@iot.id" if name == "id" else name for name in select.split(",")]
+        page = there[int(skip) : int(skip) + min(int(top), 100)]
+        return Reply(200, {"value": [{name: _slowly(o[name]) for name in names} for o in page]})
 
     def numbers(self) -> list[int]:
         """The numbers of all observations that it has."""
         return [o["parameters"]["number"] for some in self.observations.values() for o in some]
+
+
+def _within(observation: dict[str, Any], what: str, low: str, high: str) -> bool:
+    if what == "resultTime":
+        return low <= str(observation[what]) <= high
+    return int(low) <= int(observation["parameters"]["number"]) <= int(high)
+
+
+def _slowly(value: Any) -> Any:
+    """Times as FROST writes them, with milliseconds."""
+    return value.replace("Z", ".000Z") if isinstance(value, str) else value

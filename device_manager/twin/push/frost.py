@@ -9,6 +9,10 @@ The server does not know our ids, and does not notice what came twice. So Things
 A batch is announced in `tried` before it is sent. Whoever finds `tried` above the cursor (an answer that did not come,
 an answer that named errors, a push that was killed) first asks the server which of those numbers it has, and sends only
 the others. The cursor moves when the server has named a link for every one.
+
+A correction is a new observation there, too, and then the old one is deleted: the same Datastream, interval, node and
+sensor with a lower number. So nobody who adds up the server's observations counts one twice; deleting twice does
+no harm. That costs a request for each correction.
 """
 
 import re
@@ -20,6 +24,7 @@ from device_manager.twin.mirror import Cursors
 from device_manager.twin.observations import Rows
 from device_manager.twin.push.http import Exchange, NoAnswer, PushError, failed
 from device_manager.twin.sources import Observed
+from device_manager.twin.times import iso, many_intervals
 from device_manager.twin.writing.entities import fields
 
 BATCH = 2000
@@ -67,6 +72,28 @@ class Frost:
                 groups.append(_group(target, some, missing))
         if groups:
             self._create(groups)
+        for stream_id in sorted(set(rows.stream[rows.replaces > 0].tolist())):
+            target = self._datastream(catalogue, stream_id)
+            self._forget_old(target, rows.where((rows.stream == stream_id) & (rows.replaces > 0)))
+
+    def _forget_old(self, target: int, rows: Rows) -> None:
+        """Delete what the rows of a Datastream stand for now."""
+        made = [rows.makings[at] for at in rows.made.tolist()]
+        intervals = zip(many_intervals(rows.start_s, rows.end_s), rows.number.tolist(), made, strict=True)
+        newest = {(interval, one.node, one.sensor): number for interval, number, one in intervals}
+        since, until = iso(int(rows.end_s.min())), iso(int(rows.end_s.max()))
+        for item in self._all(
+            target, f"resultTime ge {since} and resultTime le {until}", "id,phenomenonTime,parameters"
+        ):
+            said = item["parameters"]
+            number = newest.get((_canonical(item["phenomenonTime"]), said["node"], said["sensor"]))
+            if number is not None and said["number"] < number:
+                self._delete(int(item["@iot.id"]))
+
+    def _delete(self, observation_id: int) -> None:
+        reply = self._exchange("DELETE", f"Observations({observation_id})")
+        if reply.status not in (200, 204, 404):
+            raise failed(f"the deletion of Observation {observation_id}, which was corrected", reply)
 
     def _create(self, groups: Sequence[dict[str, Any]]) -> None:
         sent = sum(len(group["dataArray"]) for group in groups)
@@ -82,15 +109,17 @@ class Frost:
         """Return which of the observations' numbers a Datastream of the server has."""
         low, high = int(rows.number.min()), int(rows.number.max())
         asked = f"parameters/number ge {low} and parameters/number le {high}"
-        found: set[int] = set()
-        skip = 0
+        return frozenset(int(item["parameters"]["number"]) for item in self._all(target, asked, "parameters"))
+
+    def _all(self, target: int, asked: str, select: str) -> list[dict[str, Any]]:
+        """Return what fits of a Datastream's observations, page after page."""
+        found: list[dict[str, Any]] = []
         while True:
-            options = f"$filter={asked}&$orderby=id&$select=parameters&$top={_THERE}&$skip={skip}"
+            options = f"$filter={asked}&$orderby=id&$select={select}&$top={_THERE}&$skip={len(found)}"
             items = self._get(f"Datastreams({target})/Observations?{options}")
-            found |= {item["parameters"]["number"] for item in items}
             if not items:
-                return frozenset(found)
-            skip += len(items)
+                return found
+            found += items
 
     def _datastream(self, catalogue: Catalogue, stream_id: int) -> int:
         """Return the server's id of a Datastream; it is made with what it stands on where it is missing."""
@@ -135,6 +164,11 @@ class Frost:
             raise failed(f"GET {path}", reply)
         value: list[dict[str, Any]] = reply.body["value"]
         return value
+
+
+def _canonical(interval: str) -> str:
+    """Return an interval as we write it: servers add milliseconds."""
+    return interval.replace(".000Z", "Z")
 
 
 def _group(target: int, rows: Rows, which: Sequence[int]) -> dict[str, Any]:
