@@ -64,7 +64,8 @@ def _drawn(
     bounds = bins.bounds()
     axis = drawing.scale(*(bounds or (0.0, 1.0)), HEIGHT)
     good, span_s = bits.usable(value, flags), until_s - since_s
-    digits = 0 if axis.ticks[1] - axis.ticks[0] >= 1 else 1 if axis.ticks[1] - axis.ticks[0] >= 0.1 else 2
+    step = axis.ticks[1] - axis.ticks[0]
+    digits = next((n for n in range(3) if abs(step * 10**n - round(step * 10**n)) < 1e-6), 3)
     heights = axis.y(np.array(axis.ticks)).tolist()
     return Plot(
         quantity=channel.quantity,

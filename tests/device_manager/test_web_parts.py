@@ -14,9 +14,10 @@ from device_manager.orders.service import COMMANDS
 from device_manager.quality import Channel, before_and_after
 from device_manager.rollouts import states
 from device_manager.scopes import ROLES
+from device_manager.series.epochs import Channel as EpochChannel
 from device_manager.shadow import Shadow, judge, liveness
 from device_manager.shadow.alerts import suspicion
-from device_manager.web import cartography, drawing, health_card
+from device_manager.web import cartography, drawing, health_card, plotting
 from device_manager.web.states import WORST_FIRST
 from device_manager.web.visit import PAGES, code
 from device_manager.web.words import Words, choose, german, german_sentences
@@ -60,6 +61,18 @@ def test_an_axis_holds_its_values_between_round_ticks(low: float, high: float) -
     axis = drawing.scale(low, high, 120)
     assert axis.low <= low and axis.high >= high and 2 <= len(axis.ticks) <= 8
     assert 0 <= axis.y(np.array([high]))[0] <= axis.y(np.array([low]))[0] <= 120
+
+
+@pytest.mark.parametrize(
+    ("high", "labels"), [(9.0, ["0", "2,5", "5", "7,5", "10"]), (0.9, ["0", "0,25", "0,50", "0,75", "1"])]
+)
+def test_labels_of_an_axis_say_what_its_ticks_are(high: float, labels: list[str]) -> None:
+    start_s = np.arange(100) * 60
+    reading = plotting._drawn(
+        EpochChannel("pm2_5", "ug/m3", 10, "air"), "Air temperature", start_s, np.linspace(0, high, 100),
+        np.zeros(100, np.int64), (0, 6000), Words("de"),
+    )  # fmt: skip
+    assert [label for _, label in reading.ticks_y] == labels
 
 
 def test_time_ticks_are_round_where_people_live() -> None:
