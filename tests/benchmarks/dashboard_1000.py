@@ -40,6 +40,7 @@ from tests.waiting import wait_for
 NODES, FRAME_S = 1000, 60
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 REPEATS = 5
+FULL_S = 1800
 LOOK_S = 5
 BIG = name(0)
 COMMAND = [sys.executable, "-m", "device_manager.cli"]
@@ -55,7 +56,12 @@ class Memory(NamedTuple):
 
 def run(short: bool) -> list[Row]:
     """Return rows for the first page, the node's page, and the memory of all three."""
-    seconds, form = (120, "2 min of updates instead of 30") if short else (1800, "full")
+    return measured(120 if short else FULL_S)
+
+
+def measured(seconds: int) -> list[Row]:
+    """Return the rows with so many seconds of live updates."""
+    form = "full" if seconds == FULL_S else f"{seconds / 60:g} min of updates instead of 30"
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = _city(Path(folder))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
@@ -181,3 +187,8 @@ def _memory(session: CDPSession, manager: psutil.Process) -> Memory:
 
 def _dashboard_of(manager: psutil.Process) -> psutil.Process:
     return next(child for child in manager.children() if "device_manager.web.dashboard" in child.cmdline())
+
+
+if __name__ == "__main__":
+    for row in measured(int(sys.argv[1]) if len(sys.argv) > 1 else FULL_S):
+        print(f"{row.name}: {row.figure:.3g} {row.unit} ({row.target or 'no target'}) {row.beside} {row.form}")

@@ -32,6 +32,8 @@ from device_manager.fleet import local, open_fleet
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.service import IngestService
 from device_manager.monitoring.alert import Alert
+from device_manager.monitoring.facts import started_s
+from device_manager.overview import shadow_of
 from device_manager.settings import Timing
 from device_manager.shadow import JsonFold
 from device_manager.watching import Watcher
@@ -161,6 +163,13 @@ class Replay:
         self.weather(node, FAIR if there else Weather(refuse=True))
         if not there:
             self._proxies.reset(self._proxied.index(node))
+
+    def ready(self, age_s: float) -> bool:
+        """True when every node has run for so long, and something of it is committed."""
+        with open_fleet(self.settings) as fleet:
+            shadows = [shadow_of(view) for view in fleet.registry.nodes()]
+        starts = [started_s(shadow) if shadow.frames else None for shadow in shadows]
+        return all(start is not None and start < self.clock.now_ms() / 1000 - age_s for start in starts)
 
     def alerts(self) -> list[Alert]:
         """Return every alert that there ever was, the oldest first."""
