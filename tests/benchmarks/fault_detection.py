@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.monitoring.alert import Alert
 from device_manager.monitoring.grouping import MANAGER
 from device_manager.monitoring.scores import score
@@ -88,7 +89,8 @@ def run(short: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(3) as pool:
         all_ = fleets()
         places = [Path(folder) / str(fleet.factor) for fleet in all_]
-        found = list(pool.map(_replayed, places, all_))
+        firmware = compile_firmware(Path(folder))
+        found = list(pool.map(_replayed, places, all_, [firmware] * len(all_)))
         busy = os.getloadavg()[0]
         counters, wrong = counter_replay.detected(Path(folder))
     seconds = {name: figure for one in found for name, figure in one.seconds.items()} | counters
@@ -100,10 +102,10 @@ def run(short: bool) -> list[Row]:
     return [*rows, outage, _on_real_traces()]
 
 
-def _replayed(folder: Path, fleet: Fleet) -> Found:
+def _replayed(folder: Path, fleet: Fleet, firmware: Path) -> Found:
     """Run all cases of a fleet, nodes that are well beside them."""
     folder.mkdir()
-    with Replay(folder, fleet.factor) as replay:
+    with Replay(folder, fleet.factor, firmware) as replay:
         for rig in fleet.rigs:
             node, virtual = documents(rig)
             replay.add(rig.node, rig.timing, node, virtual, proxied=rig.proxied).start()

@@ -1,6 +1,6 @@
 """A fleet on fast clocks for `fault_detection`: real nodes, real broker, real ingest, and the monitor that ships.
 
-    with Replay(folder, factor=30) as replay:
+    with Replay(folder, factor=30, firmware=compile_firmware(folder)) as replay:
         replay.add("node-01", Timing(), node={"sensors": [..]}, virtual={"i2c": ..}).start()
         replay.run(600)                     # virtual seconds
         replay.alerts()
@@ -22,7 +22,6 @@ from device_manager.adapters.broker_paho import PahoBroker
 from device_manager.adapters.broker_process import any_port
 from device_manager.adapters.broker_supervisor import Supervisor
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
-from device_manager.adapters.firmware_build import compile_firmware
 from device_manager.adapters.mosquitto import Mosquitto
 from device_manager.adapters.store_monitoring import SqlAlerts
 from device_manager.adapters.store_operations import Operations
@@ -59,7 +58,8 @@ class FastClock:
 class Replay:
     """As a context manager broker, ingest and monitor run inside the block; nodes are started by whoever adds them."""
 
-    def __init__(self, folder: Path, factor: int) -> None:
+    def __init__(self, folder: Path, factor: int, firmware: Path) -> None:
+        """`firmware` is what `compile_firmware` made."""
         self.settings = app.initialise(
             folder / "data", name="replay", host="127.0.0.1", port=any_port("127.0.0.1"), broker="mosquitto"
         )
@@ -71,7 +71,7 @@ class Replay:
         self.faults: dict[str, dict[str, str]] = {}  # of sensors, by node
         self._later: list[tuple[int, Callable[[], None]]] = []
         self._micropython = Path(find_micropython())
-        self._firmware = compile_firmware(folder)
+        self._firmware = firmware
         self._operations = Operations(self.settings.database)
         self._store = SqlAlerts(self._operations)
         self._parts = ExitStack()
