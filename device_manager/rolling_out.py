@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.store_rollouts import SqlRollouts
-from device_manager.errors import CitynodeError
+from device_manager.errors import CitynodeError, UsageError
 from device_manager.fleet import Fleet, open_fleet
 from device_manager.monitoring.facts import CRASHES
 from device_manager.overview import shadow_of
-from device_manager.ports import NodeView, Site
+from device_manager.ports import Clock, NodeView, Site
 from device_manager.registry.service import ACCEPTED
 from device_manager.releases.offering import Offers, Traffic
 from device_manager.releases.service import Releases
@@ -25,7 +24,7 @@ from device_manager.rollouts.gate import Judged, Updated, judge
 from device_manager.rollouts.model import Node, Rollout, Told
 from device_manager.rollouts.service import BY_ITSELF, Rollouts
 from device_manager.settings import Settings
-from device_manager.updates import open_offers, open_releases
+from device_manager.updates import SYSTEM, open_offers, open_releases
 from firmware.wire import releases as wire
 
 EVERY_S = 5.0
@@ -40,10 +39,11 @@ class ManagedFleet:
 
     fleet: Fleet
     releases: Releases
+    clock: Clock = SYSTEM
 
     def nodes(self, group: str) -> list[Node]:
         """See `FleetView.nodes`."""
-        now_ms = SystemClock().now_ms()
+        now_ms = self.clock.now_ms()
         members = set(self.fleet.groups.members(group)) if group else None
         within = {one.name: frozenset(self.fleet.groups.members(one.name)) for one in self.fleet.groups.groups()}
         return [
@@ -72,7 +72,14 @@ class ManagedFleet:
 
     def require_release(self, number: int) -> None:
         """See `FleetView.require_release`."""
-        self.releases.shelf.load(number)
+        self.releases.shelf.load(number).require_offerable(self.clock.now_ms() / 1000)
+
+    def require_way_back(self, number: int) -> None:
+        """See `FleetView.require_way_back`."""
+        found = self.releases.shelf.load(number)
+        if found.retired:
+            todo = "name another one with --back-to, or none"
+            raise UsageError(expected="a release that is not retired", got=found.objection(0.0), todo=todo)
 
     def sign_back(self, number: int) -> int:
         """See `FleetView.sign_back`."""
@@ -131,17 +138,17 @@ class OpenRollouts:
 
 
 @contextmanager
-def open_rollouts(settings: Settings) -> Iterator[OpenRollouts]:
+def open_rollouts(settings: Settings, clock: Clock = SYSTEM) -> Iterator[OpenRollouts]:
     """Open the rollouts of a data directory, beside a running manager or not."""
     with open_fleet(settings) as fleet:
-        yield rollouts_of(fleet, settings)
+        yield rollouts_of(fleet, settings, clock)
 
 
-def rollouts_of(fleet: Fleet, settings: Settings) -> OpenRollouts:
+def rollouts_of(fleet: Fleet, settings: Settings, clock: Clock = SYSTEM) -> OpenRollouts:
     """Return the rollouts of a fleet that is open already; they hold as long as it is open."""
-    offers = open_offers(settings, fleet.operations)
-    view = ManagedFleet(fleet, open_releases(settings, fleet.operations))
-    rollouts = Rollouts(SqlRollouts(fleet.operations), view, offers, fleet.audit, SystemClock())
+    offers = open_offers(settings, fleet.operations, clock)
+    view = ManagedFleet(fleet, open_releases(settings, fleet.operations), clock)
+    rollouts = Rollouts(SqlRollouts(fleet.operations), view, offers, fleet.audit, clock)
     return OpenRollouts(rollouts, view, offers)
 
 

@@ -21,7 +21,7 @@ from device_manager.audit import Audit
 from device_manager.errors import CitynodeError
 from device_manager.identities.order_keys import ReleaseKeys
 from device_manager.overview import shadow_of
-from device_manager.ports import Broker
+from device_manager.ports import Broker, Clock
 from device_manager.releases.courier import Courier
 from device_manager.releases.offering import Offers
 from device_manager.releases.service import Releases
@@ -32,6 +32,7 @@ from hardware.catalog import boards
 STEP_S = 1.0
 FAMILIES = {"ESP32": "xtensawin", "ESP32-S3": "xtensawin", "ESP32-C6": "rv32imc"}
 VIRTUAL = "x64"
+SYSTEM = SystemClock()
 _WISHES_MAX = 10_000
 log = logging.getLogger("citynode.updates")
 
@@ -52,21 +53,24 @@ def open_releases(settings: Settings, operations: Operations | None = None) -> R
     return Releases(shelf, keys, audit, lambda family, root: app_files(built, family, root), compiler)
 
 
-def open_offers(settings: Settings, operations: Operations | None = None) -> Offers:
+def open_offers(settings: Settings, operations: Operations | None = None, clock: Clock = SYSTEM) -> Offers:
     """Return what is offered to which node."""
     shelf = FileShelf(settings.releases)
-    return SqlOffers(
-        operations or Operations(settings.database), lambda number: shelf.load(number).offerable(time.time())
-    )
+
+    def require(number: int) -> None:
+        shelf.load(number).require_offerable(clock.now_ms() / 1000)
+
+    return SqlOffers(operations or Operations(settings.database), require)
 
 
 class Updates:
     """A thread of the running manager: offers to nodes, and the pieces that they ask for."""
 
-    def __init__(self, settings: Settings, broker: Broker) -> None:
+    def __init__(self, settings: Settings, broker: Broker, clock: Clock = SYSTEM) -> None:
         self._operations = Operations(settings.database)
         self._reader = SqlReader(settings.database)
-        offers = open_offers(settings, self._operations)
+        offers = open_offers(settings, self._operations, clock)
+        self._clock = clock
         self._courier = Courier(FileShelf(settings.releases), offers, broker, self._shadows)
         self._wishes: queue.Queue[tuple[str, Mapping[str, Any]]] = queue.Queue(_WISHES_MAX)
         self._stopping = threading.Event()
@@ -97,7 +101,7 @@ class Updates:
                 self._serve(max(0.01, next_s - time.monotonic()))
                 if time.monotonic() >= next_s:
                     next_s = time.monotonic() + STEP_S
-                    self._courier.step(time.time())
+                    self._courier.step(self._clock.now_ms() / 1000)
             except CitynodeError as error:
                 log.error("%s", error)
 

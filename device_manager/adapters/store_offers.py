@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, insert, select, update
 
 from device_manager.adapters.store_operations import Operations, metadata
-from device_manager.errors import UsageError
 from device_manager.releases.offering import NodeOffer, Traffic
 
 node_offer = Table(
@@ -20,20 +19,16 @@ node_offer = Table(
 
 
 class SqlOffers:
-    """The `Offers` port. `offerable(number)` says whether a release may be offered now."""
+    """The `Offers` port. `require(number)` raises UsageError for a release that may not be offered now."""
 
-    def __init__(self, operations: Operations, offerable: Callable[[int], bool]) -> None:
+    def __init__(self, operations: Operations, require: Callable[[int], None]) -> None:
         self._operations = operations
-        self._offerable = offerable
+        self._require = require
         operations.ensure(node_offer)
 
     def offer(self, wanted: NodeOffer) -> None:
         """See `Offers.offer`."""
-        if not self._offerable(wanted.number):
-            todo = "see `citynode release verify`, and sign an offer with `citynode release offer`"
-            raise UsageError(
-                expected="a release that is signed and offered", got=f"release {wanted.number}, which is not", todo=todo
-            )
+        self._require(wanted.number)
         row = {**wanted._asdict(), "sent_bytes": 0, "whole_bytes": 0}
         with self._operations.begin() as connection:
             standing = connection.execute(select(node_offer).where(node_offer.c.node == wanted.node)).first()

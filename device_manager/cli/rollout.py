@@ -14,6 +14,14 @@ app = typer.Typer(
 Number = Annotated[int, typer.Argument(min=1, help="Number of the rollout.")]
 DEFAULT_STAGES = ("5", "20%", "all")
 _WATCH_S = 2.0
+_REST = {
+    "draft": "not started",
+    "waiting_for_approval": "waits for `citynode rollout approve`",
+    "ready": "not started",
+    "paused": "rests until `citynode rollout resume` or `abort`",
+    "finished": "done",
+    "stopped": "ended",
+}
 
 
 @app.command()
@@ -154,7 +162,7 @@ def _print_status(found: dict[str, Any]) -> None:
         rows.append((stage["stage"], stage["takes"], stage["nodes"], here or None))
     print_rows(("stage", "takes", "nodes", "states"), rows)
     left = age(found["seconds_left_at_least"])
-    rest = f"at least {left} left" if left else "no time to say"
+    rest = f"at least {left} left" if left else _REST.get(found["state"], "the time left is not known")
     print(f"sent {found['bytes_sent']} bytes, saved {found['bytes_saved']}; {rest}")
     for line in found["gate"]:
         print(f"gate: {line}")

@@ -63,7 +63,7 @@ class Courier:
         release = self._shelf.load(wanted.number)
         family = str(shadow.family)
         self._sent_s[wanted] = now_s
-        if family not in release.roots or not release.offerable(now_s):
+        if family not in release.roots or release.objection(now_s):
             return
         fields: dict[str, Any] = {"root": release.roots[family], "offer": release.offers[family]}
         if wanted.attempt:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from device_manager.errors import CitynodeError
+from device_manager.errors import CitynodeError, UsageError
 from device_manager.releases.tree import Tree, load
 from firmware.wire import WireError, cbor, cose, releases
 
@@ -47,10 +47,27 @@ class Release:
         """True when every root is signed."""
         return set(self.roots) == set(self.payloads)
 
-    def offerable(self, now_s: float) -> bool:
-        """True when every family can be offered now."""
+    def objection(self, now_s: float) -> str:
+        """Return "" when every family can be offered now, else why not."""
+        if self.retired:
+            return f"release {self.number}, which is retired ({self.retired})"
+        if not self.signed:
+            return f"release {self.number}, which is not signed"
         ends = [self.expires_s(family) for family in self.families]
-        return not self.retired and self.signed and all(end is not None and end > now_s for end in ends)
+        if any(end is None for end in ends):
+            return f"release {self.number}, whose offer is not signed"
+        if any(end is not None and end <= now_s for end in ends):
+            return f"release {self.number}, whose offer has expired"
+        return ""
+
+    def require_offerable(self, now_s: float) -> None:
+        """Raise UsageError, which says why not and what to do, unless every family can be offered now."""
+        why = self.objection(now_s)
+        if why:
+            command = "offer" if self.signed else "to-sign"
+            again = f"sign it, see `citynode release {command} {self.number}`"
+            todo = "take another one of `citynode release list`" if self.retired else again
+            raise UsageError(expected="a release that is signed, offered and not retired", got=why, todo=todo)
 
 
 class Shelf(Protocol):

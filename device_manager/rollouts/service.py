@@ -62,7 +62,11 @@ class FleetView(Protocol):
         ...
 
     def require_release(self, number: int) -> None:
-        """Raise UsageError when there is no release of that number."""
+        """Raise UsageError when there is no release of that number, or none that may be offered now."""
+        ...
+
+    def require_way_back(self, number: int) -> None:
+        """Raise UsageError when there is no release of that number, or it is retired."""
         ...
 
     def sign_back(self, number: int) -> int:
@@ -92,12 +96,12 @@ class Rollouts:
         self._clock = clock
 
     def create(self, wanted: Wanted, *, scope: Scope) -> Rollout:
-        """Make a rollout; nothing happens before it is started. UsageError for a release that does not exist."""
+        """Make a rollout; nothing happens before it is started. UsageError for a release that cannot be offered."""
         scope.require(ADMIN, "create a rollout")
         parse(wanted.rules.window)
-        for number in (wanted.number, wanted.came_from):
-            if number:
-                self._fleet.require_release(number)
+        self._fleet.require_release(wanted.number)
+        if wanted.came_from:
+            self._fleet.require_way_back(wanted.came_from)
         if not wanted.stages:
             raise UsageError(expected="at least one stage", got="none", todo="name one, as --stage 5 --stage all")
         nodes = self._fleet.nodes(wanted.group)
@@ -124,8 +128,11 @@ class Rollouts:
         return plan(shown, nodes, self._clock.now_ms()).rollout, {node.name: node for node in nodes}
 
     def start(self, number: int, *, scope: Scope) -> Rollout:
-        """Start a rollout; UsageError while another one that is not over has some of its nodes."""
-        own = {node.name for node in self._nodes(self.show(number))}
+        """Start a rollout; UsageError for a release that was retired meanwhile, and while another rollout that is not
+        over has some of its nodes."""
+        rollout = self.show(number)
+        self._fleet.require_release(rollout.number)
+        own = {node.name for node in self._nodes(rollout)}
         for other in self._store.ids(states.RUNNING, states.PAUSED):
             if other != number and own & self.show(other).updates.keys():
                 todo = f"end it first, with `citynode rollout abort {other}`"

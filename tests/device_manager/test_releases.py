@@ -80,7 +80,7 @@ def test_release_is_signed_on_another_machine_by_the_second_key(tmp_path: Path, 
     here.rename(away)
     try:
         release = made.build(wanted(tmp_path), scope=local())
-        assert not release.signed and not release.offerable(made.clock())
+        assert not release.signed and release.objection(made.clock()) == "release 1, which is not signed"
         stick = tmp_path / "stick"
         stick.mkdir()
         for name, payload in made.to_sign(1).items():
@@ -90,7 +90,7 @@ def test_release_is_signed_on_another_machine_by_the_second_key(tmp_path: Path, 
         assert signed.exit_code == 0, signed.output
         taken = [made.take_signed(path.read_bytes(), scope=local()) for path in sorted(stick.glob("*.cose"))]
         assert taken[0] == "offer of release 1 for rv32imc" and len(taken) == 4
-        assert made.shelf.load(1).offerable(made.clock())
+        assert not made.shelf.load(1).objection(made.clock())
     finally:
         away.rename(here)
 
@@ -126,7 +126,8 @@ def test_component_is_found_with_the_nodes_that_run_it(tmp_path: Path, shared: P
 def test_retired_release_is_offered_to_nobody_and_a_viewer_may_do_nothing(tmp_path: Path, shared: Path) -> None:
     made = fleet(tmp_path, shared)
     made.build(wanted(tmp_path), scope=local())
-    assert not made.retire(1, "loses PM", scope=local()).offerable(made.clock())
+    assert made.shelf.load(1).objection(made.clock() + 31 * 86_400) == "release 1, whose offer has expired"
+    assert made.retire(1, "loses PM", scope=local()).objection(made.clock()) == "release 1, which is retired (loses PM)"
     with pytest.raises(UsageError, match="loses PM"):
         made.offer(1, scope=local())
     with pytest.raises(Forbidden):

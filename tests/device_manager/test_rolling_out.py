@@ -139,6 +139,35 @@ def test_release_that_does_not_exist_is_refused(world: World, run: Run) -> None:
     assert json.loads(run("list", "--json")[1]) == []
 
 
+def test_release_that_is_retired_or_not_signed_is_refused_with_the_reason(world: World, run: Run) -> None:
+    service = open_releases(world.settings)
+    shelf = service.shelf
+    shelf.save(replace(shelf.load(2), roots={}))
+    told = "citynode: expected a release that is signed, offered and not retired, got release 2, which is {}; {}\n"
+    code, _, err = run("create", "2")
+    sign = "sign it, see `citynode release to-sign 2`"
+    assert (code, err) == (2, told.format("not signed", sign))
+    service.retire(2, "loses PM", scope=local())
+    retired = told.format("retired (loses PM)", "take another one of `citynode release list`")
+    assert run("create", "2")[::2] == (2, retired)
+    back = "citynode: expected a release that is not retired, got release 2, which is retired (loses PM)"
+    assert run("create", "1", "--back-to", "2")[2].startswith(back)
+    assert json.loads(run("list", "--json")[1]) == []
+
+
+def test_status_says_what_is_left(world: World, run: Run) -> None:
+    run("create", "2", "--no-gate")
+    for what, rest in (
+        ("", "not started"),
+        ("start", "at least 3 d left"),
+        ("pause", "rests until"),
+        ("abort", "ended"),
+    ):
+        if what:
+            run(what, "1")
+        assert f"sent 0 bytes, saved 0; {rest}" in run("status", "1")[1]
+
+
 def test_every_decision_works_from_the_command_line(world: World, run: Run) -> None:
     """Approve, start, pause, resume, a failure, retry, rollback with a signed way back, abort: each once."""
 

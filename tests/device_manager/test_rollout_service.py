@@ -34,13 +34,13 @@ class World:
         self.judged = Judged("good", (), ())
         self.key_is_here = True
         self.operations = Operations(folder / "citynode.db")
-        self.offerable = True
+        self.retired = False
         self.open()
 
     def open(self) -> None:
         """Begin anew on what is stored."""
         self.audit = Audit(SqlAudit(self.operations), self)
-        self.offers = SqlOffers(self.operations, lambda number: self.offerable)
+        self.offers = SqlOffers(self.operations, self.require_release)
         self.service = Rollouts(SqlRollouts(self.operations), self, self.offers, self.audit, self)
 
     def now_ms(self) -> int:
@@ -55,6 +55,11 @@ class World:
     def require_release(self, number: int) -> None:
         if number > 9:
             raise UsageError(expected="the number of a release", got=str(number), todo="see `citynode release list`")
+        if self.retired:
+            raise UsageError(expected="a release that is not retired", got=str(number), todo="take another one")
+
+    def require_way_back(self, number: int) -> None:
+        self.require_release(number)
 
     def sign_back(self, number: int) -> int:
         if not self.key_is_here:
@@ -185,11 +190,22 @@ def test_release_that_failed_somewhere_is_not_offered_there_by_another_rollout(w
     assert found.state == states.FINISHED
 
 
-def test_release_that_cannot_be_offered_pauses(world: World) -> None:
-    world.offerable = False
+def test_release_that_is_retired_under_way_pauses(world: World) -> None:
     number = world.begin()
+    world.answer(wire.SUCCEEDED)
+    world.retired = True
+    world.pass_time(60)
     found = world.service.show(number)
-    assert (found.state, "expected a release that is signed" in found.reason) == (states.PAUSED, True)
+    assert (found.state, "expected a release that is not retired" in found.reason) == (states.PAUSED, True)
+
+
+def test_rollout_of_a_release_that_is_retired_is_neither_made_nor_started(world: World) -> None:
+    made = world.service.create(Wanted(2, STAGES), scope=ADMIN)
+    world.retired = True
+    with pytest.raises(UsageError, match="not retired"):
+        world.service.start(made.id, scope=ADMIN)
+    with pytest.raises(UsageError, match="not retired"):
+        world.service.create(Wanted(2, STAGES), scope=ADMIN)
 
 
 def test_release_that_does_not_exist_makes_no_rollout(world: World) -> None:
