@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from device_manager.adapters.store_monitoring import SqlAlerts
 from device_manager.adapters.store_rollouts import SqlRollouts
 from device_manager.errors import CitynodeError, UsageError
 from device_manager.fleet import Fleet, open_fleet
@@ -68,7 +69,13 @@ class ManagedFleet:
         names = self.fleet.readings.names().nodes
         wanted = sorted({one.node for one in updated}.union(*near.values()))
         pages = [page for name in wanted for page in self.fleet.readings.pages(Selection(node=name, since_s=since_s))]
-        return judge(updated, channels_of(pages, names), near, now_ms // 1000 - _ALLOWANCE_S)
+        floors = {one.node: self._floors(one.node, since_s, now_ms // 1000) for one in updated}
+        return judge(updated, channels_of(pages, names), near, now_ms // 1000 - _ALLOWANCE_S, floors)
+
+    def _floors(self, node: str, since_s: int, until_s: int) -> list[tuple[int, float]]:
+        """Return the node's least free memory over time, as monitoring keeps it."""
+        samples = SqlAlerts(self.fleet.operations).health(node, since_s, until_s)
+        return [(at_s, values["heap_floor_bytes"]) for at_s, values in samples if "heap_floor_bytes" in values]
 
     def require_release(self, number: int) -> None:
         """See `FleetView.require_release`."""

@@ -5,11 +5,12 @@
 
 Each line comes from `quality.compare` and names node, channel, figure, bounds and threshold. A channel without a past
 (a sensor that was dead before, or that the release brought) is not compared: a release cannot make it worse. What a
-node still holds in its outbox is no gap: a node is judged up to its newest record only.
+node still holds in its outbox is no gap: a node is judged up to its newest record only. Memory is judged by `memory`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from device_manager.quality import Channel
@@ -22,6 +23,7 @@ from device_manager.quality.compare import (
     before_and_after,
     summary,
 )
+from device_manager.rollouts.memory import Floor, judge_memory
 from device_manager.series.derived.footfall import people
 
 LEAST_HOURS = 6
@@ -49,9 +51,14 @@ class Judged(NamedTuple):
 
 
 def judge(
-    updated: Sequence[Updated], channels: Sequence[Channel], neighbours: Mapping[str, Sequence[str]], until_s: int
+    updated: Sequence[Updated],
+    channels: Sequence[Channel],
+    neighbours: Mapping[str, Sequence[str]],
+    until_s: int,
+    floors: Mapping[str, Sequence[Floor]] = MappingProxyType({}),
 ) -> Judged:
-    """Return what the measurements say; `neighbours` are the not updated nodes near each updated one."""
+    """Return what the measurements say; `neighbours` are the not updated nodes near each updated one, `floors` the
+    least free memory of updated nodes over time."""
     series = [_counted(channel) for channel in channels]
     lines: list[Comparison] = []
     short: list[str] = []
@@ -66,6 +73,8 @@ def judge(
             continue
         near = [channel for channel in series if channel.node in neighbours.get(one.node, ())]
         lines += _of_node(own, near, one.at_s, end_s)
+        memory = judge_memory(one.node, floors.get(one.node, ()), one.at_s, end_s)
+        lines += [memory] if memory else []
     bad = [line.text for line in lines if line.verdict == "bad"]
     if bad:
         return Judged("bad", tuple(bad), tuple(lines))

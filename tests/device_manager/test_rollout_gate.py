@@ -94,3 +94,31 @@ def test_too_few_hours_say_nothing_and_what_still_waits_in_the_node_is_no_gap() 
     assert verdict(late) == ("good", "")
     silent = [one.between(0, AT_S) if one.node == "n1" else one for one in fleet()]
     assert verdict(silent)[0] == "unknown"
+
+
+def floors(kb_at_update: float, kb_an_hour: float) -> dict[str, list[tuple[int, float]]]:
+    """Least free memory of n1 each 15 minutes: a week at 60 kB after a restart's fall, then after the update."""
+    before = [
+        (at_s, 1024 * (90.0 if at_s < AT_S - 7 * DAY_S + 1800 else 60.0)) for at_s in range(AT_S - 7 * DAY_S, AT_S, 900)
+    ]
+    after = [(at_s, 1024 * (kb_at_update - kb_an_hour * (at_s - AT_S) / HOUR_S)) for at_s in range(AT_S, UNTIL_S, 900)]
+    return {"n1": [*before[4:], *after]}
+
+
+@pytest.mark.parametrize(
+    ("kb_at_update", "kb_an_hour", "found"),
+    [(60, 0, ""), (30, 0, ""), (60, 0.1, ""), (60, 3, "fell by 30.0 kB in 11 hours to 24.8 kB, 8 hours are left")],
+)
+def test_memory_that_falls_on_and_on_is_found_and_a_release_that_needs_more_is_left_alone(
+    kb_at_update: float, kb_an_hour: float, found: str
+) -> None:
+    judged = judge([Updated("n1", AT_S)], fleet(), {"n1": NODES[1:]}, UNTIL_S, floors(kb_at_update, kb_an_hour))
+    assert judged.verdict == ("bad" if found else "good"), judged.findings
+    assert found in "; ".join(judged.findings)
+
+
+def test_memory_that_fell_as_much_before_is_not_the_fault_of_the_release() -> None:
+    fell = [(at_s, 90_000.0 - (at_s - AT_S + DAY_S) / 2) for at_s in range(AT_S - DAY_S, AT_S, 900)]
+    known = {"n1": [*fell, *floors(60, 1.7)["n1"][-48:]]}
+    judged = judge([Updated("n1", AT_S)], fleet(), {"n1": NODES[1:]}, UNTIL_S, known)
+    assert judged.verdict == "good", judged.findings
