@@ -162,8 +162,9 @@ def rollouts_of(fleet: Fleet, settings: Settings, clock: Clock = SYSTEM) -> Open
 class RollingOut:
     """The thread of the running manager; `start` and `stop` once each. What is kept goes on at the next start."""
 
-    def __init__(self, settings: Settings, every_s: float = EVERY_S) -> None:
+    def __init__(self, settings: Settings, every_s: float = EVERY_S, clock: Clock = SYSTEM) -> None:
         self._settings = settings
+        self._clock = clock
         self._every_s = every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rolling-out", daemon=True)
@@ -178,7 +179,7 @@ class RollingOut:
         self._thread.join()
 
     def _run(self) -> None:
-        with open_rollouts(self._settings) as opened:
+        with open_rollouts(self._settings, self._clock) as opened:
             while not self._stopping.wait(self._every_s):
                 self._try(opened.rollouts.step)
 

@@ -15,6 +15,7 @@ from firmware.update import UpdateError
 from firmware.wire import WireError, bundle, releases
 
 LISTING = ".dir"
+_DEFLATE = {(): "expected more of the bundle", (22,): "expected deflated data"}  # EOFError, EINVAL of DeflateIO
 
 
 async def write(part: str, tree: bytes, old: str, new: str) -> None:
@@ -67,7 +68,7 @@ class Unpacker:
                     if size % (8 * bundle.BLOCK_BYTES) < len(piece):
                         await asyncio.sleep_ms(0)  # the sampler is due
         except (WireError, EOFError, OSError) as error:
-            raise UpdateError("%s: %s" % (path, error))
+            raise UpdateError("%s: %s" % (path, _DEFLATE.get(error.args[:1], error)))
         finally:
             if old:
                 old.close()

@@ -39,7 +39,7 @@ class Swarm:
         authority = Authority.open(settings.identities)
         self._settings = settings
         self.nodes = [
-            SwarmNode(settings, name, _context(settings, authority, name), _FIRST_LOG + index, backlog)
+            SwarmNode(settings, name, node_context(settings, authority, name), _FIRST_LOG + index, backlog)
             for index, name in enumerate(names)
         ]
 
@@ -174,7 +174,7 @@ class SwarmNode:
             self._moved.set()
 
 
-def _context(settings: Settings, authority: Authority, name: str) -> ssl.SSLContext:
+def node_context(settings: Settings, authority: Authority, name: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(authority.root_file))
     identity = authority.issue_node(name, time.time())
     with tempfile.TemporaryDirectory() as folder:

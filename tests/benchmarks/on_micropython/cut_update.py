@@ -1,8 +1,9 @@
 """Cut the power at every flash operation of a whole update on LittleFS, from piece to confirmation; prints JSON.
 
-Runs in a folder of tests.fakes.small_release: to release 2, and back to the old tree as release 3. Every operation is
-not done, done in half (bytes from the front, every other byte), or done; then the node starts: boot.py picks, and the
-update goes on where it was. Every slot that boot.py picks must be intact, and the node must end on the new release.
+Runs in a folder of tests.fakes.small_release: to release 2, to the old tree as release 3, and from there to release 4,
+which its own trial or boot.py takes back. Every operation is not done, done in half (bytes from the front, every other
+byte), or done; then the node starts: boot.py picks, and the update goes on where it was. Every slot that boot.py picks
+must be intact, and the node must end where it is to end; else it is lost.
 """
 
 import asyncio
@@ -68,6 +69,15 @@ class Update:
     def __init__(self, number, tree, bundle):
         self.number, self.tree, self.bundle = number, tree, bundle
 
+    def over(self):
+        """True when the update has ended as it shall."""
+        return self.confirmed() == self.number and not slots.trial()
+
+    def prove(self, trial):
+        """The release on trial runs: it is good."""
+        slots.confirm(replace, trial)
+        slots.remove(OFFER)
+
     def confirmed(self):
         found = slots.confirmed()
         return found[0].number if found else 0
@@ -76,11 +86,10 @@ class Update:
         """One life of the node that runs slot `running`, from its start to its next restart."""
         trial = slots.trial()
         if trial and trial.name == running:
-            slots.confirm(replace, trial)
-            slots.remove(OFFER)
-            return
-        if self.confirmed() == self.number:
-            return
+            return self.prove(trial)
+        bad = slots.bad()
+        if self.confirmed() == self.number or (bad and bad.number == self.number):
+            return slots.remove(OFFER)
         replace(OFFER, b"the offer" * 100)
         have = os.stat(PART)[6] if PART in os.listdir() else 0
         for at in range(have, len(self.bundle), PIECE):
@@ -91,18 +100,36 @@ class Update:
         slots.remove(PART)
 
     def run(self):
-        """Start again and again until the node has confirmed the release; return the slots that ran."""
+        """Start again and again until it is over; return the numbers that ran."""
         ran = []
-        for _ in range(6):
+        for _ in range(8):
             slot = boot.pick()
             found = [s for s in [slots.trial()] + slots.confirmed() if s and s.name == slot]
             assert slot and found, "nothing runs"
             assert not boot.damage(slot, bytes(found[0].tree).hex()), "a damaged slot runs"
             ran.append(found[0].number)
-            if self.confirmed() == self.number and not slots.trial():
+            if self.over():
                 return ran
             self.step(slot)
-        raise AssertionError("not confirmed: " + str(ran))
+        raise AssertionError("not over: " + str(ran))
+
+
+class Refused(Update):
+    """A release whose trial ends badly: by its own word."""
+
+    def over(self):
+        bad = slots.bad()
+        return self.confirmed() == self.number - 1 and not slots.trial() and bool(bad) and bad.number == self.number
+
+    def prove(self, trial):
+        slots.give_up(replace, trial, "no reading of air pm2_5 within 900 s")
+
+
+class Crashing(Refused):
+    """A release that crashes in its trial, until boot.py takes it back."""
+
+    def prove(self, trial):
+        pass
 
 
 def prepare(about, files):
@@ -142,9 +169,9 @@ def reset_count():
 
 
 def cut_everywhere(image, update, every):
-    """Return {cuts, operations, first start after a cut on the old and on the new release}."""
+    """Return {cuts, lost, operations, first start after a cut on the old and on the new release}."""
     log, after = record(image, update)
-    base, counts = NorFlash(BLOCKS, image=image), {"cuts": 0, "operations": len(log), "old": 0, "new": 0}
+    base, counts = NorFlash(BLOCKS, image=image), {"cuts": 0, "lost": 0, "operations": len(log), "old": 0, "new": 0}
     for i, operation in enumerate(log):
         for how in ("none", "half", "sieve") if i % every == 0 else ():
             flash = NorFlash(BLOCKS, image=base.image)
@@ -152,10 +179,14 @@ def cut_everywhere(image, update, every):
                 flash.apply_torn(*operation, how)
             reset_count()
             mount(flash)
-            ran = update.run()
-            leave()
             counts["cuts"] += 1
-            counts["new" if ran[0] == update.number else "old"] += 1
+            try:
+                ran = update.run()
+                counts["new" if ran[0] == update.number else "old"] += 1
+            except AssertionError as error:
+                print(i, how, error, file=sys.stderr)
+                counts["lost"] += 1
+            leave()
         base.apply(*operation)
     return counts, after
 
@@ -165,9 +196,13 @@ def main():
     files = [(path, read(path)) for path in json.loads(read("files.json"))]
     bundle, back = read("bundle"), read("back")
     image = bytes(prepare(about, files).image)
-    there, image = cut_everywhere(image, Update(2, bytes.fromhex(about["new"]), bundle), every)
-    again, _ = cut_everywhere(image, Update(3, bytes.fromhex(about["old"]), back), every)
-    print(json.dumps({"there": there, "back": again}))
+    new = bytes.fromhex(about["new"])
+    found = {}
+    found["to a new release"], image = cut_everywhere(image, Update(2, new, bundle), every)
+    found["back to the old tree"], image = cut_everywhere(image, Update(3, bytes.fromhex(about["old"]), back), every)
+    found["taken back in its trial"], _ = cut_everywhere(image, Refused(4, new, bundle), every)
+    found["taken back by boot.py"], _ = cut_everywhere(image, Crashing(4, new, bundle), every)
+    print(json.dumps(found))
 
 
 main()

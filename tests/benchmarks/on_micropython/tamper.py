@@ -1,8 +1,8 @@
-"""Flip every byte of what a node gets or keeps, on MicroPython; prints {what: [tried, refused]} as JSON.
+"""Flip every byte of what a node gets or keeps, on MicroPython; prints {what: [tried, refused, harmless, reasons]}.
 
-Runs in a folder of tests.fakes.small_release. Root and offer: `plan.open_offer` must refuse. Bundle: the slot must not
-be written, or come out with the signed sums all the same (bits of padding). Files and listings of a slot: `boot.damage`
-must name one.
+Runs in a folder of tests.fakes.small_release. Root and offer: `plan.open_offer` must refuse. Bundle: it must be refused,
+or every file come out as signed all the same (harmless: the last bits of a deflated stream mean nothing). Files and
+listings of a slot: `boot.damage` must name one. `reasons` are the different texts that the manager would get.
 """
 
 import asyncio
@@ -37,53 +37,66 @@ def flipped(data, at):
     return bytes(out)
 
 
+class Counts:
+    """Of flips; reasons once each, because thousands of texts would break the heap into pieces."""
+
+    def __init__(self):
+        self.tried = self.refused = self.harmless = 0
+        self.reasons = {}
+
+    def add(self, reason, harmless=False):
+        self.tried += 1
+        self.refused += reason != ""
+        self.harmless += harmless
+        if reason:
+            self.reasons[reason[:28]] = 1
+
+    def row(self):
+        return [self.tried, self.refused, self.harmless, sorted(self.reasons)]
+
+
 def signed(name, trusted):
-    good = {"root": read("root"), "offer": read("offer")}
-    refused = tried = 0
+    good, counts = {"root": read("root"), "offer": read("offer")}, Counts()
     for at in range(0, len(good[name]), STEP):
         bad = dict(good)
         bad[name] = flipped(good[name], at)
-        tried += 1
         try:
             plan.open_offer(bad["root"], bad["offer"], lambda: trusted)
-        except UpdateError:
-            refused += 1
-    return [tried, refused]
+            counts.add("")
+        except UpdateError as error:
+            counts.add(str(error))
+    return counts.row()
 
 
 def unpacks(data, tree):
-    """True when a bundle gives the whole tree."""
+    """Return '' when a bundle gives the whole tree, else the reason why not."""
     write("part", data)
     try:
         asyncio.run(unpack.write("part", tree, "a/firmware", "b/firmware"))
-    except (UpdateError, ValueError):
-        return False
-    return True
+    except UpdateError as error:
+        return str(error)
+    return ""
 
 
 def bundle(about):
-    good, tree = read("bundle"), bytes.fromhex(about["new"])
-    assert unpacks(good, tree) and not boot.damage("b", about["new"])
-    tried = harmless = 0
+    good, tree, counts = read("bundle"), bytes.fromhex(about["new"]), Counts()
+    assert not unpacks(good, tree) and not boot.damage("b", about["new"])
     for at in range(0, len(good), STEP):
-        tried += 1
-        if unpacks(flipped(good, at), tree):
-            assert not boot.damage("b", about["new"]), "a wrong file was kept"
-        harmless += 1
-    return [tried, harmless]
+        reason = unpacks(flipped(good, at), tree)
+        counts.add(reason, not reason and not boot.damage("b", about["new"]))
+    return counts.row()
 
 
 def slot(about):
-    tried = refused = 0
+    counts = Counts()
     for path in files("a/firmware"):
         good = read(path)
         for at in range(0, len(good), STEP):
             write(path, flipped(good, at))
-            tried += 1
-            refused += boot.damage("a", about["old"]) != ""
+            counts.add(boot.damage("a", about["old"]))
         write(path, good)
     assert not boot.damage("a", about["old"])
-    return [tried, refused]
+    return counts.row()
 
 
 def files(directory):
