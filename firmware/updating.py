@@ -7,7 +7,7 @@ import asyncio
 
 from firmware import forget
 from firmware.hal import files, nvs
-from firmware.update import OFFER, Node, slots
+from firmware.update import IMAGE_TRY, OFFER, Node, slots
 from firmware.update.reports import Reports
 from firmware.update.slots import read
 from firmware.wire import WireError, const, messages, quality
@@ -52,7 +52,7 @@ class Updating:
 
     async def run(self) -> None:
         """Finish what is under way, then what is offered; return when nothing is left to do."""
-        if slots.trial() or slots.bad() or slots.trial(slots.WAIT):
+        if slots.trial() or slots.bad() or slots.trial(slots.WAIT) or read(IMAGE_TRY):
             await self._settle()
         while True:
             self._offer = _stored()

@@ -17,7 +17,8 @@ class Ota:
     def __init__(self) -> None:
         running = Partition(Partition.RUNNING)  # type: ignore[arg-type]  # the stub knows labels only
         self._partition = running.get_next_update()
-        self.size_bytes = self._partition.info()[3]
+        info = self._partition.info()
+        self.size_bytes, self.label = info[3], info[4]
 
     def erase(self, block: int) -> None:
         """Erase one block: the chip stands still for up to 80 ms."""
@@ -34,6 +35,11 @@ class Ota:
     def try_next(self) -> None:
         """Have the next reset start this partition once; OSError when the image in it is not whole."""
         self._partition.set_boot()
+
+
+def running() -> str:
+    """Return the label of the partition whose image runs."""
+    return Partition(Partition.RUNNING).info()[4]  # type: ignore[arg-type]  # the stub knows labels only
 
 
 def keep() -> None:

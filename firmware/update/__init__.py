@@ -15,11 +15,13 @@ node beside the markers:
     update.part    the bundle as far as it is there
     update.good    names of the channels that had a reading before
     update.image   how far the image is; image.now: sum of the one that runs
+    image.try      label of the partition whose image is on trial, until it is kept or known to be gone
 """
 
 from collections import namedtuple
 
-OFFER, PART, GOOD, IMAGE_PLACE, IMAGE_NOW = "update.offer", "update.part", "update.good", "update.image", "image.now"
+OFFER, PART, GOOD = "update.offer", "update.part", "update.good"
+IMAGE_PLACE, IMAGE_NOW, IMAGE_TRY = "update.image", "image.now", "image.try"
 
 
 class UpdateError(Exception):

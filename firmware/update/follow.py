@@ -131,7 +131,9 @@ class Follower:
         self._node.replace(GOOD, "\n".join(sorted(good)).encode())
         self._node.forget_starts()
         if has_image:
-            self._node.ota().Ota().try_next()
+            from firmware.update import image
+
+            image.try_next(self._node)
         trial = slots.Trial(slots.spare(self._slot), number, tree, self._reports.attempt, 0)
         slots.begin(self._node.replace, trial)
         slots.remove(PART)

@@ -2,8 +2,12 @@
 
 A block is erased just before its first piece, while the caller has paused what a stall of 80 ms would hurt; where we
 are is kept once a block, so that a power cut costs two pieces. The whole is read back and must have the sum that the
-signed root names before the bootloader hears of it. The bootloader goes back by itself, unless the trial ends well and
-`Ota.keep` is called.
+signed root names before the bootloader hears of it. The bootloader goes back by itself at the next start, unless the
+trial ends well and `ota.keep` is called; `image.try` tells the app which partition is on trial, so that
+
+    an app on trial whose image is gone does not prove itself on the old one: both are tried again;
+    an image without a trial of its app (the power was cut between the two) goes back, before anything is written: the
+    partition that may be written then is the only good one.
 
 Not yet run on a chip. On a PC `firmware.virtual.ota` is a model of the partitions and of the bootloader.
 """
@@ -11,10 +15,17 @@ Not yet run on a chip. On a PC `firmware.virtual.ota` is a model of the partitio
 from binascii import hexlify
 from hashlib import sha256
 
-from firmware.update import IMAGE_PLACE, UpdateError
+from firmware.update import IMAGE_PLACE, IMAGE_TRY, UpdateError
 from firmware.wire import const
 
 _BLOCK = const(4096)
+
+
+def try_next(node) -> None:
+    """Have the next start try what was written; `node` is a `firmware.update.Node`."""
+    ota = node.ota().Ota()
+    node.replace(IMAGE_TRY, ota.label.encode())
+    ota.try_next()
 
 
 class Image:

@@ -3,7 +3,7 @@
 import asyncio
 
 from firmware import forget
-from firmware.update import GOOD, IMAGE_NOW, OFFER, proof, running, slots
+from firmware.update import GOOD, IMAGE_NOW, IMAGE_TRY, OFFER, proof, running, slots
 from firmware.update.slots import read
 from firmware.wire import WireError, const, messages, progress
 
@@ -22,11 +22,34 @@ class Trials:
         trial = slots.trial()
         if trial and trial.name == running.slot():
             await self._prove(trial)
+        elif read(IMAGE_TRY):
+            await self._let_go()
         bad, waiting = slots.bad(), slots.trial(slots.WAIT)
         if bad:
             await self._tell(bad)
         if waiting:
             await self._take_up(waiting)
+
+    async def _image_again(self, number: int) -> None:
+        """The bootloader went back: the image ended before it was kept. boot.py counts how often that may be."""
+        from firmware.update import image
+
+        image.try_next(self._node)
+        self._node.reboot("release %d: its image is tried again" % number)
+        await asyncio.Event().wait()
+
+    async def _let_go(self) -> None:
+        """An image is on trial and the app is not: a restart brings the old image back, where it is not back yet."""
+        runs = self._runs()
+        slots.remove(IMAGE_TRY)
+        if runs:
+            self._node.reboot("an image without its app goes back")
+            await asyncio.Event().wait()
+
+    def _runs(self) -> bool:
+        """True when the image on trial runs, or none is."""
+        label = read(IMAGE_TRY).decode()
+        return not label or label == self._node.ota().running()
 
     async def _prove(self, trial) -> None:
         """Watch the release that is on trial until it is kept or taken back."""
@@ -34,6 +57,8 @@ class Trials:
         reports.about(trial.number, trial.attempt)
         names = read(GOOD).decode().split("\n")
         judge = proof.Proof([name for name in names if name], node.settings["trial_s"], trial.strike)
+        if not self._runs():
+            return await self._image_again(trial.number)
         word, reason = proof.GO_ON, ""
         while word in (proof.GO_ON, proof.WAIT):
             for name in node.readings():
@@ -54,10 +79,10 @@ class Trials:
         node = self._node
         node.forget_starts()
         if word == proof.CONFIRM:
-            image = offered_image()
-            if image:
+            if read(IMAGE_TRY):
                 node.ota().keep()
-                node.replace(IMAGE_NOW, image)
+                node.replace(IMAGE_NOW, offered_image())
+                slots.remove(IMAGE_TRY)
             slots.confirm(node.replace, trial)
             slots.remove(OFFER)
             return self._reports.say(progress.SUCCEEDED)
@@ -85,8 +110,10 @@ class Trials:
             await asyncio.sleep_ms(_LOOK_MS)
         self._reports.about(waiting.number, waiting.attempt)
         self._reports.say(progress.DEFERRED, "no connection in trial %d; it begins again" % waiting.strike)
-        if offered_image():
-            node.ota().Ota().try_next()
+        if offered_image() not in (b"", read(IMAGE_NOW)):
+            from firmware.update import image
+
+            image.try_next(node)  # first: an app on trial without its image would prove itself on the old one
         slots.take_up(node.replace, waiting)
         node.reboot("release %d is tried again" % waiting.number)
         await asyncio.Event().wait()

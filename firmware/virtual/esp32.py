@@ -46,8 +46,11 @@ class Partition:
     _open = {}
 
     def __init__(self, label: object) -> None:
-        if label == self.RUNNING:
-            return  # of the image that runs, only get_next_update is asked
+        if label == self.RUNNING:  # only its label and get_next_update are asked for
+            from firmware.virtual import ota
+
+            self._label, self._blocks = ota.label(ota.read()["boot"]), 0
+            return
         path = label + ".flash"
         try:
             size_bytes = os.stat(path)[6]

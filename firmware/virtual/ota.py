@@ -49,6 +49,11 @@ def keep() -> None:
     write({"boot": state["boot"], "state": "valid"})
 
 
+def label(number: int) -> str:
+    """Name of a partition."""
+    return "ota_%d" % number
+
+
 class OtaPartition(esp32.Partition):
     """One of the two partitions."""
 
@@ -56,7 +61,7 @@ class OtaPartition(esp32.Partition):
 
     def __init__(self, number: int) -> None:
         self._number = number
-        super().__init__("ota_%d" % number)
+        super().__init__(label(number))
 
     def set_boot(self) -> None:
         """Have the next start run this partition."""

@@ -1,7 +1,7 @@
 """Bad releases on 100 nodes: how many got each before it was stopped, how long that took, who came back by itself.
 
-Everything between node and decision is real: mosquitto with mutual TLS, ingest, store, shadows, courier, signed releases,
-planner, and the gate, which reads the series of the frames that came. Two ways to be fast:
+Everything between node and decision is real: mosquitto with mutual TLS, ingest, store, shadows, courier, signed
+releases, planner, and the gate, which reads the series of the frames that came. Two ways to be fast:
 
 talking    100 nodes at protocol level (`tests.fleet.talking`: the firmware's own judging and fetching, real frames)
            with a week behind them; what a release does to a node is a model. The clock jumps ten minutes a step

@@ -1,6 +1,6 @@
 """Nothing false is installed: each wrong release ends with a reason of its own, which the admin sees, and an untouched
-node. With the firmware's own code on MicroPython, from the offer to the report; every single byte flipped is the benchmark
-`tamper`.
+node. With the firmware's own code on MicroPython, from the offer to the report; every single byte flipped is the
+benchmark `tamper`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """A node at protocol level with a mind for updates: real MQTT 5 over mutual TLS, real frames, the firmware's own
-judging and fetching; what its release does to it is a `Fault`. All of its logic runs where `take` and `live` are called.
+judging and fetching; what its release does to it is a `Fault`. All of its logic runs where `take` and `live` are
+called.
 
 Readings come every five minutes on the clock that is handed in, each ten minutes make a frame. What was measured while
 nobody listened is sent afterwards, as from an outbox.

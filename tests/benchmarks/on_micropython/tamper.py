@@ -1,8 +1,9 @@
 """Flip every byte of what a node gets or keeps, on MicroPython; prints {what: [tried, refused, harmless, reasons]}.
 
-Runs in a folder of tests.fakes.small_release. Root and offer: `plan.open_offer` must refuse. Bundle: it must be refused,
-or every file come out as signed all the same (harmless: the last bits of a deflated stream mean nothing). Files and
-listings of a slot: `boot.damage` must name one. `reasons` are the different texts that the manager would get.
+Runs in a folder of tests.fakes.small_release. Root and offer: `plan.open_offer` must refuse. Bundle: it must be
+refused, or every file come out as signed all the same (harmless: the last bits of a deflated stream mean nothing).
+Files and listings of a slot: `boot.damage` must name one. `reasons` are the different texts that the manager would
+get.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Follow offers that must be refused, with the firmware's own code; prints {case: [state, reason, untouched]} as JSON.
 
-Runs in a folder of tests.fakes.small_release with slot a confirmed. `cases.json` is {case: file of the bundle}; the offer
-of a case is the message in `CASE.offer`. A bundle that is said to be of 2 GB is the file name "2 GB".
+Runs in a folder of tests.fakes.small_release with slot a confirmed. `cases.json` is {case: file of the bundle}; the
+offer of a case is the message in `CASE.offer`. A bundle that is said to be of 2 GB is the file name "2 GB".
 """
 
 import asyncio
@@ -75,7 +75,7 @@ def restarted(why):
 async def follow(case, bundle):
     link, clock = Link(bundle), Clock()
     node = Node(
-        {"board": "board-1", "trial_s": 900}, clock, link, lambda: [], lambda: True, lambda: "", lambda: None, restarted,
+        {"board": "board-1", "trial_s": 900}, clock, link, list, lambda: True, lambda: "", lambda: None, restarted,
         lambda on: None, replace, keys, None,
     )  # fmt: skip
     link.follower = Follower(node, Reports(link, clock), messages.decode("offer", read(case + ".offer")))
