@@ -1,7 +1,9 @@
-"""Rollouts end to end: real manager, real mosquitto, real nodes; a good release reaches all, a bad one the canary.
+"""Updates and rollouts end to end: real manager, real mosquitto, real nodes; a good release reaches all, a bad one the
+canary, and neither a dead sensor nor a manager that is away fails anybody.
 
 People do no more than `citynode rollout create` and `start`; the running manager does the rest. The gate needs six
-hours of readings after an update and is off here; `tests/device_manager/test_rolling_out.py` asks it on a real store.
+hours of readings after an update and is off here; `tests/device_manager/test_rolling_out.py` asks it on a real store,
+the benchmark `bad_release_halt` on a city. One fleet for all tests, in their order: a restart costs most of the time.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from typing import Any
 
 import pytest
 
+from device_manager import updates
 from device_manager.adapters.mosquitto import find
+from device_manager.releases.offering import NodeOffer
 from device_manager.rolling_out import open_rollouts
 from device_manager.rollouts import states
 from device_manager.settings import Timing
 from device_manager.shadow.fold import CRASHED, ORDERED
 from firmware.wire import releases
-from tests.fleet.fleet import Fleet
+from tests.fleet.fleet import Fleet, change_json, read_json
 from tests.fleet.ordering import make_cheap
 from tests.fleet.updating import build, make_quick, shadows, sources, version
 from tests.waiting import wait_for
@@ -32,6 +36,7 @@ pytestmark = [
 ]
 QUICK = Timing(record_s=1, frame_s=2)
 CITYNODE = [sys.executable, "-c", "from device_manager.cli import main; main()", "rollout"]
+LITTLE = 20_000  # bytes; a whole app is 100 kB
 SECONDS = ["--soak-hours", "0.0005", "--minimum", "1", "--no-gate"]
 
 
@@ -124,3 +129,30 @@ def test_release_that_crashes_at_start_stops_at_the_canary_which_goes_back(fleet
     assert found["remarks"] == {canary: "rolled_back: started 3 times and was not confirmed"}
     assert [stage.get(states.QUEUED, 0) for stage in found["stages"]] == [0, 2]
     citynode(fleet, "abort", str(number))
+    resets, before = [node.resets for node in fleet.nodes], fleet.committed()
+    wait_for(lambda: fleet.tend() or all(count > before[name] + 3 for name, count in fleet.committed().items()))
+    assert [node.resets for node in fleet.nodes] == resets  # nobody tries it again
+
+
+def test_dead_sensor_and_a_manager_that_is_away_fail_nobody(fleet: Fleet, tmp_path: Path) -> None:
+    node = fleet.nodes[0]
+    sensors = [*read_json(node.directory / "node.json")["sensors"], {"name": "air", "driver": "sen55", "bus": 0}]
+    change_json(node.directory / "node.json", sensors=sensors, trial_s=25)
+    change_json(node.directory / "virtual.json", faults={"sen55": "nack"}, i2c={"0": {"105": "sen55"}}, heap_kb=384)
+    fleet.kill_node(0)
+    node.start()
+    number = build(fleet, sources(tmp_path, {"__init__.py": version("1.0.1")})).number
+    updates.open_offers(fleet.settings).offer(NodeOffer(node.name, number))
+    wait_for(lambda: (fleet.tend(), (node.directory / "slot.try").exists())[1])
+    fleet.kill_manager()
+    wait_for(lambda: fleet.tend() or (node.directory / "slot.wait").exists())
+    fleet.start_manager()
+
+    def told() -> bool:
+        fleet.tend()
+        shadow = shadows(fleet)[node.name]
+        return (shadow.update["state"], shadow.release) == (releases.SUCCEEDED, number)
+
+    wait_for(told, what=lambda: node.log.read_text()[-1500:])
+    sent = updates.open_offers(fleet.settings).traffic()[node.name]
+    assert sent.sent_bytes < LITTLE < sent.whole_bytes  # it came as a difference
