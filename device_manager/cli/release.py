@@ -70,7 +70,7 @@ def list_(data: Data = None, json: Json = False) -> None:
     if json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    print_rows(columns, rows)
+    print_rows(columns, [(*row[:3], "yes" if row[3] else "no", *row[4:]) for row in rows])
 
 
 @app.command()

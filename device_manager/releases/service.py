@@ -87,7 +87,8 @@ class Releases:
         scope.require(ADMIN, f"offer release {number}")
         release = self.shelf.load(number)
         if release.retired:
-            raise UsageError(expected="a release that is not retired", got=release.retired, todo="offer another one")
+            got = release.objection(self.clock())
+            raise UsageError(expected="a release that is not retired", got=got, todo="offer another one")
         expires_s = int(self.clock()) + days * _DAY_S
         offers = {f: self.keys.sign(_offer_payload(release, f, expires_s)) for f in release.families}
         release = dataclasses.replace(release, offers=offers)

@@ -34,7 +34,11 @@ class Release:
         return sorted(self.payloads)
 
     def root(self, family: str) -> dict[str, Any]:
-        """Return the fields of a family's root."""
+        """Return the fields of a family's root; UsageError for a family that the release is not for."""
+        if family not in self.payloads:
+            todo = f"see `citynode release show {self.number}`"
+            expected = f"a family of release {self.number}: {', '.join(self.families)}"
+            raise UsageError(expected=expected, got=repr(family), todo=todo)
         return dict(releases.check_root(self.payloads[family]))
 
     def expires_s(self, family: str) -> int | None:

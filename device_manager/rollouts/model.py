@@ -140,9 +140,11 @@ class Rollout:
         """Return the rollout after an event; UsageError when its state knows no such event."""
         state = states.ROLLOUT.get((self.state, event))
         if state is None:
-            able = sorted(name for known, name in states.ROLLOUT if known == self.state)
+            able = sorted(
+                name for known, name in states.ROLLOUT if known == self.state and name not in states.BY_ITSELF
+            )
             todo = f"what can be done now: {', '.join(able) or 'nothing'}"
-            raise UsageError(expected=f"a rollout that one can {event}", got=f"{self.id}, {self.state}", todo=todo)
+            raise UsageError(expected=f"a rollout in a state to {event} it", got=f"{self.id}, {self.state}", todo=todo)
         return replace(self, state=state, reason=reason)
 
     def counts(self, stage: int | None = None) -> Counter[str]:

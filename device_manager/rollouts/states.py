@@ -45,6 +45,9 @@ ROLLOUT = {
 }
 """(state, what happens) -> state after."""
 
+BY_ITSELF = ("ask", "halt", "finish")
+"""What no person can do: a rollout asks for approval when it is made, the planner does the rest."""
+
 QUEUED, TIMED_OUT, CANCELLED, SKIPPED = "queued", "timed_out", "cancelled", "skipped"
 ON_THE_WAY = (wire.DOWNLOADING, wire.VERIFIED, wire.INSTALLING, wire.REBOOTING, wire.CONFIRMING)
 BAD = (wire.FAILED, wire.ROLLED_BACK, wire.REJECTED, TIMED_OUT)

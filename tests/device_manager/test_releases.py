@@ -112,6 +112,8 @@ def test_old_release_again_has_a_higher_number_and_the_same_tree(tmp_path: Path,
     rows, size = made.diff(1, 2, "x64")
     assert [row[:2] for row in rows] == [("wire/cbor.py", "changed")] and size < 400
     assert made.diff(1, 3, "x64")[0] == []
+    with pytest.raises(UsageError, match="expected a family of release 1: rv32imc, x64, got 'riscv'"):
+        made.diff(1, 3, "riscv")
 
 
 def test_component_is_found_with_the_nodes_that_run_it(tmp_path: Path, shared: Path) -> None:

@@ -224,7 +224,7 @@ def test_wrong_texts_are_refused() -> None:
             parse_stage(text)
     with pytest.raises(UsageError, match="expected a condition"):
         parse_condition("many")
-    with pytest.raises(UsageError, match="expected a rollout that one can resume"):
+    with pytest.raises(UsageError, match="in a state to resume it, got 1, draft; what can be done now: abort, start"):
         Rollout(1, 2).after("resume")
 
 
