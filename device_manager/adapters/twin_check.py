@@ -1,9 +1,16 @@
 """Reading the running open interfaces with somebody else's client: frost-sta-client from PyPI, unmodified."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from device_manager.errors import SetupError
+from device_manager.errors import CitynodeError, SetupError
+
+
+class Unreachable(CitynodeError):
+    """Nobody answers at the address."""
+
+    exit_code = 1
 
 
 class Checked(NamedTuple):
@@ -23,25 +30,32 @@ def check(url: str, token: str | None) -> list[Checked]:
         raise SetupError(expected="frost-sta-client, with which the service is read", got="none", todo=todo) from error
     auth = fsc.AuthHandler("token", token) if token else None
     service = fsc.SensorThingsService(url, auth_handler=auth) if auth else fsc.SensorThingsService(url)
+    logging.getLogger().addFilter(lambda record: "Query failed" not in record.getMessage())  # it stands in the table
 
     def listed(name: str, query: Any) -> int:
         return sum(1 for _ in query.top(100).list())
 
     def newest() -> str:
         query = service.datastreams().query().top(20).expand("Observations($top=1;$orderby=phenomenonTime desc)")
-        results = [o.result for d in query.list() for o in (d.observations or [])]
-        return f"{len(results)} newest results"
+        found = [datastream.observations for datastream in query.list().entities]  # of the first page
+        with_one = sum(1 for observations in found if observations is not None and len(observations.entities) == 1)
+        return f"of {with_one} of {len(found)}"
 
     tries: list[tuple[str, Callable[[], object]]] = [
         (f"every page of {name}", lambda name=name: listed(name, getattr(service, name)().query()))  # type: ignore[misc]
         for name in ("things", "locations", "datastreams", "sensors", "observed_properties")
     ]
-    tries.append(("the newest observation of Datastreams", newest))
-    return [_tried(what, do) for what, do in tries]
+    tries.append(("the newest observation of the first Datastreams", newest))
+    return [_tried(what, do, url) for what, do in tries]
 
 
-def _tried(what: str, do: Callable[[], object]) -> Checked:
+def _tried(what: str, do: Callable[[], object], url: str) -> Checked:
+    import requests  # the client's own
+
     try:
         return Checked(what, True, str(do()))
+    except (requests.ConnectionError, requests.Timeout) as error:
+        todo = "start `citynode serve`, or name another address with --url"
+        raise Unreachable(expected=f"an answer at {url}", got=type(error).__name__, todo=todo) from error
     except Exception as error:  # whatever the client makes of an answer is a finding, not our failure
         return Checked(what, False, f"{type(error).__name__}: {error}")

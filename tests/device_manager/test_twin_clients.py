@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from stapy import Entity, Query
 from stapy.common.config import config
 
+from device_manager.adapters.twin_check import Unreachable, check
 from device_manager.demo.service import Plan, running
 from device_manager.settings import Timing
 from tests.waiting import wait_for
@@ -31,7 +33,7 @@ def url() -> Iterator[str]:
 
 def _observed(base: str, thing: int) -> bool:
     query = "$expand=Observations($filter=result ne null)&$filter=startswith(name,'laeq raw')"
-    found = httpx.get(f"{base}/Things({thing})/Datastreams?{query}").json().get("value", [])
+    found = httpx.get(f"{base}/Things({thing})/Datastreams?{query}", timeout=60).json().get("value", [])
     return bool(found) and all(len(d["Observations"]) > 5 for d in found)
 
 
@@ -102,3 +104,18 @@ def test_stapy_reads_things_datastreams_observations_filters_expands_and_pages(u
     assert times == sorted(times, reverse=True)
     assert len(times) > 4
     assert all(10 < result < 140 for result in results)
+
+
+def test_check_reads_everything_and_of_each_datastream_one_observation(url: str) -> None:
+    found = {one.what: one for one in check(url, None)}
+    assert all(one.ok for one in found.values()), found
+    assert found["every page of things"].got == "2"
+    present, asked = map(int, re.findall(r"\d+", found["the newest observation of the first Datastreams"].got))
+    assert 0 < present <= asked == 20
+
+
+def test_check_of_a_wrong_token_says_so_and_of_a_silent_address_is_one_line(url: str) -> None:
+    wrong = check(url, "cnt_wrong")
+    assert all(not one.ok and "401" in one.got for one in wrong)
+    with pytest.raises(Unreachable, match="expected an answer at http://127.0.0.1:9/v1.1, got ConnectionError"):
+        check("http://127.0.0.1:9/v1.1", None)
