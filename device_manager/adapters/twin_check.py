@@ -50,12 +50,16 @@ def check(url: str, token: str | None) -> list[Checked]:
 
 
 def _tried(what: str, do: Callable[[], object], url: str) -> Checked:
-    import requests  # the client's own
-
     try:
         return Checked(what, True, str(do()))
-    except (requests.ConnectionError, requests.Timeout) as error:
+    except OSError as error:  # the client's library, requests: without a response nobody answered
+        if getattr(error, "response", None) is not None:
+            return _wrong(what, error)
         todo = "start `citynode serve`, or name another address with --url"
         raise Unreachable(expected=f"an answer at {url}", got=type(error).__name__, todo=todo) from error
     except Exception as error:  # whatever the client makes of an answer is a finding, not our failure
-        return Checked(what, False, f"{type(error).__name__}: {error}")
+        return _wrong(what, error)
+
+
+def _wrong(what: str, error: Exception) -> Checked:
+    return Checked(what, False, f"{type(error).__name__}: {error}")

@@ -9,12 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from device_manager.series.deriving import DERIVED
 from device_manager.twin.catalogue import Catalogue, Stream
 from device_manager.twin.observations import by_time
 from device_manager.twin.public import COUNTS, MINUTES, Grain
 from device_manager.twin.sources import Newests, Observed
 
-QUANTITIES = ("pm2_5", "pm10", "co2", "laeq", "footfall_in", "footfall_out", "temperature", "relative_humidity")
+QUANTITIES = (
+    *("air_quality_index", "pm2_5", "pm10", "co2", "laeq", "lden"),
+    *("footfall_in", "footfall_out", "temperature", "relative_humidity"),
+)
 DAYS_S = 3 * 86_400
 STALE_S = 2 * 3600
 WIDTH, HEIGHT = 300.0, 60.0  # of a curve, in its own units
@@ -64,7 +68,8 @@ def shown(catalogue: Catalogue, observed: Observed, newests: Newests, grain: Gra
     spots = []
     for number, ((site_id, _), (x, y)) in enumerate(zip(places, points, strict=True), start=1):
         thing = catalogue.entities["Thing"][site_id]
-        values = [_value(catalogue, observed, newests, (site_id, q, finest), now_s) for q in QUANTITIES]
+        keys = [(site_id, q, DERIVED[q].period if q in DERIVED else finest) for q in QUANTITIES]
+        values = [_value(catalogue, observed, newests, key, now_s) for key in keys]
         known = tuple(value for value in values if value is not None)
         zone = str(thing["properties"]["timeZone"])
         spots.append(Spot(number, str(thing["properties"]["site"]), str(thing["name"]), x, y, known, zone))

@@ -23,6 +23,9 @@ _AIR_DE, _AIR_EN = "Fühler in belüftetem Gehäuse; Sonne kann ihn wärmen.", "
 
 QUANTITIES = {
     "de": {
+        "air_quality_index": Words("Luftqualitätsindex", "1 gut, 2 ordentlich, 3 mäßig, 4 schlecht, 5 sehr schlecht,"
+                                   " 6 extrem schlecht. Europäischer Index, nur aus Feinstaub.", _LASER_DE),
+        "lden": Words("Lärmindex Lden", "Pegel eines Tages; Abend und Nacht zählen mit 5 und 10 dB mehr.", _SOUND_DE),
         "pm2_5": Words("Feinstaub PM2,5", "Teilchen unter 2,5 µm. Empfehlung der WHO: im Tagesmittel bis 15 µg/m³.",
                        _LASER_DE),
         "pm10": Words("Feinstaub PM10", "Teilchen unter 10 µm. Empfehlung der WHO: im Tagesmittel bis 45 µg/m³.",
@@ -37,6 +40,9 @@ QUANTITIES = {
         "relative_humidity": Words("Luftfeuchte", "Relative Feuchte der Luft.", _AIR_DE),
     },
     "en": {
+        "air_quality_index": Words("Air quality index", "1 good, 2 fair, 3 moderate, 4 poor, 5 very poor, 6 extremely"
+                                   " poor. European index, from particles only.", _LASER_EN),
+        "lden": Words("Noise index Lden", "Level of a day; evening and night count 5 and 10 dB more.", _SOUND_EN),
         "pm2_5": Words("Fine dust PM2.5", "Particles below 2.5 µm. WHO advises at most 15 µg/m³ as mean of a day.",
                        _LASER_EN),
         "pm10": Words("Dust PM10", "Particles below 10 µm. WHO advises at most 45 µg/m³ as mean of a day.", _LASER_EN),
@@ -51,6 +57,8 @@ QUANTITIES = {
 
 UNITS = {"ug/m3": "µg/m³", "Cel": "°C", "[ppm]": "ppm", "{count}": "", "hPa": "hPa", "dB": "dB", "%": "%", "1": ""}
 
+LASTING = {"de": ("{} Min.", "1 Stunde", "1 Tag"), "en": ("{} min", "1 hour", "1 day")}
+
 TEXTS = {
     "de": {
         "title": "Stadtsensoren",
@@ -60,7 +68,6 @@ TEXTS = {
         "none": "Noch keine Messwerte.",
         "missing": "kein Wert",
         "until": "bis",
-        "minutes": "Min.",
         "curve": "letzte 3 Tage",
         "from_to": "von {low} bis {high}",
         "how": "Was ist das, und wie wird gemessen?",
@@ -82,7 +89,6 @@ TEXTS = {
         "none": "No values yet.",
         "missing": "no value",
         "until": "until",
-        "minutes": "min",
         "curve": "last 3 days",
         "from_to": "from {low} to {high}",
         "how": "What is it, and how is it measured?",
@@ -111,11 +117,21 @@ def language(asked: str | None, accepted: str) -> str:
     return next((name for name in preferred if name in LANGUAGES), LANGUAGES[0])
 
 
+def lasting(minutes: int, tongue: str) -> str:
+    """Return over how long a value was made, as people say it.
+
+    >>> lasting(15, "de"), lasting(60, "de"), lasting(1440, "en")
+    ('15 Min.', '1 Stunde', '1 day')
+    """
+    few, hour, day = LASTING[tongue]
+    return {60: hour, 1440: day}.get(minutes, few.format(minutes))
+
+
 def number(value: float, unit: str, tongue: str) -> str:
     """Return a value with its unit as people write it.
 
     >>> number(8.31, "ug/m3", "de"), number(47.0, "{count}", "en")
     ('8,3 µg/m³', '47')
     """
-    text = f"{value:.0f}" if unit in ("{count}", "[ppm]") else f"{value:.1f}"
+    text = f"{value:.0f}" if unit in ("{count}", "[ppm]", "1") else f"{value:.1f}"
     return f"{text.replace('.', ',') if tongue == 'de' else text} {UNITS.get(unit, unit)}".strip()

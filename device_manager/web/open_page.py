@@ -94,6 +94,7 @@ def _said(shown: page.Shown, tongue: str, grain: Grain) -> dict[str, object]:
         "shown": shown,
         "quantities": page_words.QUANTITIES[tongue],
         "number": lambda value, unit: page_words.number(value, unit, tongue),
+        "lasting": lambda minutes: page_words.lasting(minutes, tongue),
         "local": lambda time_s, zone: datetime.fromtimestamp(time_s, ZoneInfo(zone)).strftime("%d.%m. %H:%M"),
         "privacy": privacy.format(minutes=grain.minutes, least=grain.smallest_count),
         "licence": Terms().licence,
