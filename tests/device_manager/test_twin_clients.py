@@ -62,15 +62,15 @@ def test_frost_client_reads_datastreams_with_what_they_name(frost: Any) -> None:
     assert raw.unit_of_measurement.symbol == "Cel"
     newer, older = raw.observations.entities
     assert newer.phenomenon_time > older.phenomenon_time
-    assert -30 < newer.result < 45
+    assert all(o.result is None or -30 < o.result < 45 for o in (newer, older))  # a first reading may be missing
 
 
 def test_frost_client_follows_pages_to_the_end(frost: Any, url: str) -> None:
     (stream,) = frost.datastreams().query().filter("name eq 'laeq raw, Residenzplatz'").list().entities
     since = "phenomenonTime ge 2026-01-01T00:00:00Z"
-    last = httpx.get(f"{url}/Datastreams({stream.id})/Observations?$orderby=id desc&$top=1").json()["value"][0][
-        "@iot.id"
-    ]
+    last = httpx.get(f"{url}/Datastreams({stream.id})/Observations?$orderby=id desc&$top=1", timeout=60).json()[
+        "value"
+    ][0]["@iot.id"]
     query = stream.get_observations().query().filter(f"{since} and id le {last}").top(3)
     found = [observation.id for observation in islice(query.list(), 10_000)]
     params = {"$filter": f"id le {last}", "$top": "10000"}
