@@ -33,6 +33,7 @@ from device_manager.ingest.service import IngestService
 from device_manager.monitoring.alert import Alert
 from device_manager.monitoring.facts import started_s
 from device_manager.overview import shadow_of
+from device_manager.sessions import address
 from device_manager.settings import Timing
 from device_manager.shadow import JsonFold
 from device_manager.watching import Watcher
@@ -85,7 +86,7 @@ class Replay:
             parts.callback(self.supervisor.stop)
             store = SqlStore(self.settings.database)
             parts.callback(store.close)
-            session = PahoBroker(app.address(self.settings), self.clock)
+            session = PahoBroker(address(self.settings), self.clock)
             ingest = IngestService(session, Committer(store, Cbor2Codec(), JsonFold()), self.clock)
             ingest.start()
             parts.callback(ingest.stop)

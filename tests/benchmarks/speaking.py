@@ -15,9 +15,9 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from device_manager import app
 from device_manager.adapters.broker_paho import BrokerTls, tls_context
 from device_manager.ports import Clock, Incoming
+from device_manager.sessions import address
 from device_manager.settings import Settings
 from firmware.wire import messages
 from tests.fakes.speaker import Speaker
@@ -31,7 +31,7 @@ class Speaking:
 
     def __init__(self, settings: Settings, node: str, clock: Clock) -> None:
         self._clock, self._log = clock, Speaker(node, log=zlib.crc32(node.encode()))
-        self._where = app.address(settings)
+        self._where = address(settings)
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, node, protocol=paho.MQTTv5)
         self._client.tls_set_context(tls_context(_files(settings.node_directory(node), self._where.tls)))
         self._begin_s = self._now_s()

@@ -41,6 +41,7 @@ from device_manager.releases.courier import Courier
 from device_manager.rolling_out import RollingOut, open_rollouts
 from device_manager.rollouts.model import Condition, Rollout, Rules, parse_stage
 from device_manager.rollouts.service import Wanted
+from device_manager.sessions import address
 from device_manager.settings import Timing
 from device_manager.shadow import JsonFold, Shadow
 from device_manager.updates import Updates
@@ -127,7 +128,7 @@ class City:
             parts.callback(supervisor.stop)
             store = SqlStore(self.settings.database)
             parts.callback(store.close)
-            session = PahoBroker(app.address(self.settings), self.clock)
+            session = PahoBroker(address(self.settings), self.clock)
             ingest = IngestService(session, Committer(store, Cbor2Codec(), JsonFold()), self.clock)
             ingest.on_wish = lambda node, fields: self._wishes.put((node, fields))
             if self.virtual:
