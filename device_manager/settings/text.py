@@ -1,4 +1,4 @@
-"""The text of `settings.toml`, with what every key means; `settings.save` fills it in."""
+"""The text of `settings.toml`, with what every key means; `file.save` fills it in."""
 
 TEMPLATE = """\
 # citynode settings. Every key is explained here; a wrong key or value is named when the file is read.
