@@ -1,7 +1,9 @@
-"""Bytes on disk an observation in PostgreSQL: what `store_bytes` measures in SQLite, copied by `citynode store copy`.
+"""Bytes on disk an observation in PostgreSQL and in the archive's Parquet, roll-ups and numbers included.
 
-All tables, indices, TOAST and maps, without the server's own log (a fixed size) and catalogue. Frames of
-10 records, and of 30 beside. From it: three years of 200 nodes x 15 channels x 1 minute.
+What `store_bytes` measures in SQLite, copied by `citynode store copy`: all tables, indices, TOAST and maps, without
+the server's own log (a fixed size) and catalogue. The same frames as a Parquet file of the archive, with the derived
+tables, which stay in the database. Frames of 10 records, and of 30 beside. "three years": 200 nodes x 15 channels x 1
+minute, of which the last 400 days lie in PostgreSQL and the rest in Parquet, the default of `retention.toml`.
 
 Short form: 20 nodes, 10 days instead of 60, 15.
 """
@@ -9,17 +11,22 @@ Short form: 20 nodes, 10 days instead of 60, 15.
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 
+from device_manager.adapters import archive_parquet
 from device_manager.adapters.store_copy import copy_store
+from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_rebuild import rebuild
 from tests.benchmarks.city_store import make_store
 from tests.benchmarks.row import Row, at_most
 from tests.fakes import postgres
 
-THREE_YEARS = 3 * 365 * 1440 * 15 * 200
+THREE_YEARS_DAYS, WINDOW_DAYS = 3 * 365, 400
+THREE_YEARS = THREE_YEARS_DAYS * 1440 * 15 * 200
 _SIZE = """
 SELECT nspname, sum(pg_total_relation_size(pg_class.oid))::bigint FROM pg_class
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -27,28 +34,46 @@ WHERE relkind = 'r' AND nspname IN ('public', 'series', 'operations') GROUP BY n
 """
 
 
+class Sizes(NamedTuple):
+    """Bytes an observation: all in PostgreSQL, of these derived, and frames in Parquet."""
+
+    postgres: float
+    derived: float
+    parquet: float
+
+
 def run(short: bool) -> list[Row]:
-    """Return a row for an observation and one for three years."""
+    """Return a row for an observation in each place and one for three years."""
     nodes, days = (20, 10) if short else (60, 15)
     form = f"{nodes} nodes, {days} days"
     with postgres.server({"fsync": "off"}) as server:
-        ten, thirty = (_bytes(server, nodes, days, records) for records in (10, 30))
-    total, derived = ten
-    beside = f"of these derived {derived:.2f}; frames of 30 records {thirty[0]:.2f}"
+        ten, thirty = (_sizes(server, nodes, days, records) for records in (10, 30))
+    archived = ten.parquet + ten.derived
+    window = WINDOW_DAYS / THREE_YEARS_DAYS
+    mixed = window * ten.postgres + (1 - window) * archived
+    beside = f"of these derived {ten.derived:.2f}; frames of 30 records {thirty.postgres:.2f}"
+    gigabytes = THREE_YEARS / 1e9
+    three = f"{mixed:.2f} byte/observation; all in PostgreSQL {ten.postgres * gigabytes:.1f} GB"
+    unit = "byte/observation"
     return [
-        at_most("store_bytes_pg", total, "byte/observation", 2.5, beside, form),
-        at_most("store_bytes_pg, three years of 200 nodes", total * THREE_YEARS / 1e9, "GB", 12.0, beside, form),
+        at_most("store_bytes_pg, PostgreSQL", ten.postgres, unit, 2.5, beside, form),
+        at_most("store_bytes_pg, Parquet", archived, unit, 2.5, f"frames alone {ten.parquet:.2f}", form),
+        at_most("store_bytes_pg, three years of 200 nodes", mixed * gigabytes, "GB", 12.0, three, form),
     ]
 
 
-def _bytes(server: postgres.Postgres, nodes: int, days: int, records: int) -> tuple[float, float]:
-    """Return (all, derived) bytes an observation."""
+def _sizes(server: postgres.Postgres, nodes: int, days: int, records: int) -> Sizes:
     database = server.database(f"bytes{records}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "citynode.db"
         observations = make_store(path, nodes, days, records)
         rebuild(path, processes=1)
         copy_store(path, database)
+        with closing(SqlReader(path)) as reader:
+            frames = [record for record in reader.records() if record.kind == "frame"]
+        frames.sort(key=lambda record: (record.node_id, record.number))
+        written = archive_parquet.write(str(Path(folder) / "all.parquet"), frames)
     with psycopg.connect(database.url) as raw:
         sizes = {str(schema): int(size) for schema, size in raw.execute(_SIZE)}
-    return sum(sizes.values()) / observations, sizes["series"] / observations
+    found = (sum(sizes.values()), sizes["series"], written.size_bytes)
+    return Sizes(*(size / observations for size in found))
