@@ -11,7 +11,7 @@ import calendar
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -49,7 +49,11 @@ class PgStore(SqlStore):
         self._lead()
 
     def close(self) -> None:
-        """Give up the lead and close the connection."""
+        """Give up the lead and close the connection; the next one may lead at once."""
+        if self._connection is not None:
+            with suppress(StoreError), translated(self._server), self._connection.begin():
+                # the server notices that a connection has gone a moment later
+                self._connection.exec_driver_sql("SELECT pg_advisory_unlock(?)", (LEADER_LOCK,))
         self._drop()
         self._engine.dispose()
 
