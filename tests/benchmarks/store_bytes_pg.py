@@ -1,7 +1,7 @@
 """Bytes on disk an observation in PostgreSQL and in the archive's Parquet, roll-ups and numbers included.
 
 What `store_bytes` measures in SQLite, copied by `citynode store copy`: all tables, indices, TOAST and maps, without
-the server's own log (a fixed size) and catalogue. The same frames as a Parquet file of the archive, with the derived
+the server's own log (a fixed size) and catalogue. The same frames as Parquet files of the archive, with the derived
 tables, which stay in the database. Frames of 10 records, and of 30 beside. "three years": 200 nodes x 15 channels x 1
 minute, of which the last 400 days lie in PostgreSQL and the rest in Parquet, the default of `retention.toml`.
 
@@ -21,10 +21,12 @@ from device_manager.adapters import archive_parquet
 from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.adapters.store_rebuild import rebuild
+from device_manager.ports import StoredRecord
 from tests.benchmarks.city_store import make_store
 from tests.benchmarks.row import Row, at_most
 from tests.fakes import postgres
 
+FEW = range(1, 6)
 THREE_YEARS_DAYS, WINDOW_DAYS = 3 * 365, 400
 THREE_YEARS = THREE_YEARS_DAYS * 1440 * 15 * 200
 _SIZE = """
@@ -71,9 +73,17 @@ def _sizes(server: postgres.Postgres, nodes: int, days: int, records: int) -> Si
         copy_store(path, database)
         with closing(SqlReader(path)) as reader:
             frames = [record for record in reader.records() if record.kind == "frame"]
-        frames.sort(key=lambda record: (record.node_id, record.number))
-        written = archive_parquet.write(str(Path(folder) / "all.parquet"), frames)
+        parquet = _parquet(frames, Path(folder), records)
     with psycopg.connect(database.url) as raw:
         sizes = {str(schema): int(size) for schema, size in raw.execute(_SIZE)}
-    found = (sum(sizes.values()), sizes["series"], written.size_bytes)
-    return Sizes(*(size / observations for size in found))
+    return Sizes(sum(sizes.values()) / observations, sizes["series"] / observations, parquet)
+
+
+def _parquet(frames: list[StoredRecord], folder: Path, records: int) -> float:
+    """Return bytes an observation of files that hold one day of one node: the days of this store repeat, and one file
+    of several would be as small as no real one."""
+    size_bytes, each = 0, 1440 // records
+    for node in FEW:
+        day = [frame for frame in frames if frame.node_id == node][:each]
+        size_bytes += archive_parquet.write(str(folder / f"{node}.parquet"), day).size_bytes
+    return size_bytes / (len(FEW) * 1440 * 15)
