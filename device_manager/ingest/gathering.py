@@ -9,21 +9,13 @@ nothing, so the broker gives the messages to another; one that dies behind it ha
 the second copy as it drops what a node sends twice.
 """
 
-import logging
-import threading
 from collections.abc import Sequence
 from typing import Protocol
 
-from device_manager.errors import StoreError
-from device_manager.ingest.handover import HandOver
+from device_manager.ingest.intake import Intake
 from device_manager.ports import Broker, Codec, Incoming
 
-PARCEL_MESSAGES = 2000
 PARCEL_BYTES = 4 << 20
-GATHER_S = 0.02
-_IDLE_S = 0.5
-_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_log = logging.getLogger(__name__)
 
 
 class Arrivals(Protocol):
@@ -56,57 +48,36 @@ class Gatherer:
         self._broker = broker
         self._arrivals = arrivals
         self._codec = codec
-        self._queue = HandOver(capacity)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gather", daemon=True)
+        self._intake = Intake(broker, self._take, "gather", capacity)
         self.kept = 0
 
     def start(self) -> None:
         """Start the thread and connect; BrokerError when the broker cannot be reached."""
-        self._thread.start()
-        try:
-            self._broker.start(self._queue.put)
-        except BaseException:
-            self.stop()
-            raise
+        self._intake.start()
 
     def stop(self) -> None:
         """Keep and acknowledge what came, then disconnect."""
-        self._queue.close()
-        self._stopping.set()
-        self._thread.join()
-        self._broker.stop()
+        self._intake.stop()
 
-    def _run(self) -> None:
-        while not (self._stopping.is_set() and not len(self._queue)):
-            if not self._queue.wait(_IDLE_S):
-                continue
-            if len(self._queue) < PARCEL_MESSAGES:
-                self._stopping.wait(GATHER_S)
-            taken = self._queue.take(PARCEL_MESSAGES)
-            for parcel in parcels([message for message in taken if not message.topic.endswith("/state")]):
-                if not self._keep(parcel):
-                    return
-            self._acknowledge([message for message in taken if message.topic.endswith("/state")])
+    def _take(self, batch: Sequence[Incoming]) -> bool:
+        self._acknowledge([message for message in batch if _is_state(message)])
+        return all(map(self._keep, parcels([message for message in batch if not _is_state(message)])))
 
     def _keep(self, messages: Sequence[Incoming]) -> bool:
         """Keep with retries while the store fails; False when stopped before it worked."""
         body = pack(messages, self._codec)
-        for attempt in range(1 << 30):
-            try:
-                self._arrivals.keep(len(messages), body)
-                break
-            except StoreError as error:
-                if attempt == 0:
-                    _log.error("%s; %d messages wait, nothing is acknowledged", error, len(messages) + len(self._queue))
-                if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
-                    return False
+        if not self._intake.patiently(lambda: self._arrivals.keep(len(messages), body), len(messages)):
+            return False
         self._acknowledge(messages)
         self.kept += len(messages)
         return True
 
     def _acknowledge(self, messages: Sequence[Incoming]) -> None:
         self._broker.acknowledge([message.token for message in messages if message.token is not None])
+
+
+def _is_state(message: Incoming) -> bool:
+    return message.topic.endswith("/state")
 
 
 def parcels(messages: Sequence[Incoming], most_bytes: int = PARCEL_BYTES) -> list[list[Incoming]]:

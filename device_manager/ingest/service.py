@@ -5,21 +5,16 @@ that is said once. A message that breaks our own code is kept as a reject with r
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from device_manager.errors import StoreError
 from device_manager.ingest.commit import Committer, Outcome
-from device_manager.ingest.handover import HandOver
+from device_manager.ingest.intake import Intake
 from device_manager.ports import Broker, Clock, Incoming, Watermark
 from firmware.wire import VERSION, messages, topics
 
-BATCH_MESSAGES = 2000
-GATHER_S = 0.02
-_IDLE_S = 0.5
-_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _KEYS = {name: key for key, name, _, _ in messages.rows(messages.FIELDS["watermark"])}
 _LOG, _NEXT, _WANT, _TIME = (_KEYS[name] for name in ("log", "next", "want", "time"))
 _log = logging.getLogger(__name__)
@@ -35,60 +30,26 @@ class IngestService:
         self._broker = broker
         self._clock = clock
         self._committer = committer
-        self._queue = HandOver(capacity)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        self._intake = Intake(broker, self._take, "ingest", capacity)
         self.totals = Outcome()
         self.on_wish: Callable[[str, dict[str, Any]], None] = lambda node, fields: None
         """What a node asks for (see `firmware.wire.releases`); must return at once."""
 
     def start(self) -> None:
         """Start the thread and connect the broker; BrokerError when it cannot be reached."""
-        self._thread.start()
-        try:
-            self._broker.start(self._queue.put)
-        except BaseException:
-            self.stop()
-            raise
+        self._intake.start()
 
     def stop(self) -> None:
         """Commit and acknowledge what came, then disconnect; what a failing store refuses stays unacknowledged."""
-        self._queue.close()
-        self._stopping.set()
-        self._thread.join()
-        self._broker.stop()
+        self._intake.stop()
 
     @property
     def waiting(self) -> int:
         """Messages that came and are not committed."""
-        return len(self._queue)
+        return self._intake.waiting
 
-    def _run(self) -> None:
-        while not (self._stopping.is_set() and not len(self._queue)):
-            if not self._queue.wait(_IDLE_S):
-                continue
-            if len(self._queue) < BATCH_MESSAGES:
-                self._stopping.wait(GATHER_S)
-            batch = self._queue.take(BATCH_MESSAGES)
-            if batch and not self._commit_patiently(batch):
-                return
-
-    def _commit_patiently(self, batch: Sequence[Incoming]) -> bool:
-        """Commit with retries while the store fails; False when stopped before it worked."""
-        attempt = 0
-        while True:
-            try:
-                self._commit(batch)
-            except StoreError as error:
-                if attempt == 0:
-                    _log.error("%s; %d messages wait, nothing is acknowledged", error, len(batch) + len(self._queue))
-                if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
-                    return False
-                attempt += 1
-            else:
-                if attempt:
-                    _log.warning("the store works again after %d attempts", attempt)
-                return True
+    def _take(self, batch: Sequence[Incoming]) -> bool:
+        return self._intake.patiently(lambda: self._commit(batch), len(batch))
 
     def _commit(self, batch: Sequence[Incoming]) -> None:
         try:

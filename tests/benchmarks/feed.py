@@ -10,7 +10,8 @@ from pathlib import Path
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_arrivals import PgArrivals
 from device_manager.database import parse
-from device_manager.ingest.gathering import PARCEL_MESSAGES, pack, unpack
+from device_manager.ingest.gathering import pack, unpack
+from device_manager.ingest.intake import BATCH_MESSAGES
 
 
 def main(url: str, file: str) -> None:
@@ -21,8 +22,8 @@ def main(url: str, file: str) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     began, used = time.time(), time.process_time()
-    for at in range(0, len(messages), PARCEL_MESSAGES):
-        some = messages[at : at + PARCEL_MESSAGES]
+    for at in range(0, len(messages), BATCH_MESSAGES):
+        some = messages[at : at + BATCH_MESSAGES]
         arrivals.keep(len(some), pack(some, codec))
     print(json.dumps({"began": began, "ended": time.time(), "cpu_s": time.process_time() - used}))
 

@@ -10,7 +10,7 @@ import pytest
 from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.ingest import admit as a
-from device_manager.ingest import service as service_module
+from device_manager.ingest import intake
 from device_manager.ingest.commit import Committer
 from device_manager.ingest.handover import HandOver
 from device_manager.ingest.service import IngestService, encode_watermark
@@ -43,7 +43,7 @@ class Bed:
 
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
-    monkeypatch.setattr(service_module, "_RETRY_S", (0.01,))
+    monkeypatch.setattr(intake, "_RETRY_S", (0.01,))
     bed = Bed(tmp_path)
     yield bed
     if not bed.broker.stopped:
