@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from device_manager.errors import CitynodeError, SetupError
 
@@ -32,8 +33,8 @@ def check(url: str, token: str | None) -> list[Checked]:
     service = fsc.SensorThingsService(url, auth_handler=auth) if auth else fsc.SensorThingsService(url)
     logging.getLogger().addFilter(lambda record: "Query failed" not in record.getMessage())  # it stands in the table
 
-    def listed(name: str, query: Any) -> int:
-        return sum(1 for _ in query.top(100).list())
+    def listed(name: str) -> int:
+        return sum(1 for _ in getattr(service, name)().query().top(100).list())
 
     def newest() -> str:
         query = service.datastreams().query().top(20).expand("Observations($top=1;$orderby=phenomenonTime desc)")
@@ -42,7 +43,7 @@ def check(url: str, token: str | None) -> list[Checked]:
         return f"of {with_one} of {len(found)}"
 
     tries: list[tuple[str, Callable[[], object]]] = [
-        (f"every page of {name}", lambda name=name: listed(name, getattr(service, name)().query()))  # type: ignore[misc]
+        (f"every page of {name}", partial(listed, name))
         for name in ("things", "locations", "datastreams", "sensors", "observed_properties")
     ]
     tries.append(("the newest observation of the first Datastreams", newest))
