@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from device_manager.ingest.admit import INTERNAL, Refused
-from device_manager.ingest.step import Memory, Outcome, Step
+from device_manager.ingest.memory import Memory, Outcome
+from device_manager.ingest.step import Step
 from device_manager.ports import Codec, FrameStore, Incoming, ShadowFold
 
 __all__ = ["Committer", "Outcome"]

@@ -13,13 +13,13 @@ The states of logs are copies here; rows are written at the end.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from device_manager.ingest import admit as a
 from device_manager.ingest.admit import Message, Record, Refused
 from device_manager.ingest.bulk import admit_frames
+from device_manager.ingest.memory import Memory, Outcome
 from device_manager.ingest.rejects import Rejects
 from device_manager.ingest.telling import Telling
 from device_manager.ingest.watermark import LogState
@@ -38,36 +38,6 @@ from device_manager.ports import (
 
 _REFUSED_ADMISSIONS = frozenset(("rejected", "decommissioned"))
 _REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a batch came to; `watermarks` are to be published now that it is durable."""
-
-    watermarks: list[Watermark] = field(default_factory=list)
-    wishes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """(node, fields of its `want`), for whoever serves artifacts; kept nowhere."""
-    stored: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    deferred: int = 0
-    messages: int = 0
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is known of the store between batches."""
-
-    nodes: dict[str, Node] = field(default_factory=dict)
-    logs: dict[int, tuple[LogRow, LogState]] = field(default_factory=dict)
-    columns: dict[tuple[int, int], int] = field(default_factory=dict)  # (log_id, epoch) -> channels
-    shadows: dict[int, str] = field(default_factory=dict)  # node_id -> document
-
-    def forget(self, more_than: int = -1) -> None:
-        """Read everything anew that holds more than so many entries."""
-        for known in (self.nodes, self.logs, self.columns, self.shadows):
-            if len(known) > more_than:
-                known.clear()
 
 
 @lru_cache(maxsize=65_536)

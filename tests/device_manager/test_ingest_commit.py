@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from device_manager.database import ServerDatabase
 from device_manager.ingest import admit as a
 from device_manager.ingest import rejects
-from device_manager.ingest.step import Outcome
+from device_manager.ingest.memory import Outcome
 from device_manager.ports import Incoming
 from tests.fakes.speaker import CHANNELS, NOW_MS, START_S, Speaker
 from tests.fakes.stores import Bench
