@@ -163,7 +163,7 @@ class Prospecting:
             self._process = process
             said, words = process.communicate()
         if process.returncode == 0:
-            self.facts = {Subject(node, part): known for node, part, known in json.loads(said)}
+            self.facts = {Subject(*map(sys.intern, names)): known for *names, known in json.loads(said)}
         elif process.returncode > 0:
             _log.error("%s; scores and certificates are those of an hour ago", words.decode("utf-8", "replace")[-300:])
 

@@ -57,6 +57,11 @@ class Condition(NamedTuple):
         """True while there is to be an alert."""
         return self.state in (ACTIVE, CLEARING)
 
+    @property
+    def is_plain(self) -> bool:
+        """True when a new one does as well: all is good, and no points of a counter are kept."""
+        return self.state == OK and not self.points
+
 
 def step(rule: Rule, before: Condition, fact: float | None, now_ms: int) -> Condition:
     """Return the condition after `fact` was looked at; None: it is not known. Times must not run backwards."""

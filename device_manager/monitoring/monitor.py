@@ -5,7 +5,7 @@ sent goes to `tell`. After a start conditions begin anew; an alert that is open 
 comes back within SETTLE_S, and ends else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from device_manager.monitoring.alert import Changes, Notice, keep, together
@@ -16,6 +16,7 @@ from device_manager.monitoring.rules import Rule
 from device_manager.monitoring.service import AlertStore
 
 SETTLE_S = 120
+_WELL = Condition()
 
 
 class Look(NamedTuple):
@@ -33,7 +34,10 @@ class Monitor:
         self._store = store
         self._rules = {name: rule for name, rule in rules.items() if rule.enabled}
         self._tell = tell
-        self._conditions: dict[tuple[str, Subject], Condition] = {}
+        self._by_fact: dict[str, list[Rule]] = {}
+        for rule in self._rules.values():
+            self._by_fact.setdefault(rule.fact, []).append(rule)
+        self._conditions: dict[tuple[str, Subject], Condition] = {}  # those that are not plain
         self._open = [alert for alert in store.open_alerts()]
         self._next_number = store.last_number() + 1
         self._started_ms: int | None = None
@@ -74,15 +78,22 @@ class Monitor:
         """Look at every rule of every subject; who is not there any more (decommissioned) is forgotten."""
         nodes = set(seen.districts) | {""}
         after: dict[tuple[str, Subject], Condition] = {}
-        for subject, facts in seen.facts.items():
-            for rule in self._rules.values():
-                key = (rule.name, subject)
-                if rule.fact in facts or key in self._conditions:
-                    after[key] = step(rule, self._conditions.get(key, Condition()), facts.get(rule.fact), now_ms)
-        for key, condition in self._conditions.items():
-            if key not in after and key[1].node in nodes:
-                after[key] = step(self._rules[key[0]], condition, None, now_ms)
+        for rule, subject, fact in self._asked(seen.facts):
+            key = (rule.name, subject)
+            condition = step(rule, self._conditions.get(key, _WELL), fact, now_ms)
+            if subject.node in nodes and not condition.is_plain:
+                after[key] = condition
         self._conditions = after
+
+    def _asked(self, facts: Mapping[Subject, Mapping[str, float]]) -> Iterator[tuple[Rule, Subject, float | None]]:
+        """Yield what there is to judge, and with None what was judged before and is not known now."""
+        for subject, known in facts.items():
+            for name, fact in known.items():
+                for rule in self._by_fact.get(name, ()):
+                    yield rule, subject, fact
+        for name, subject in self._conditions:
+            if self._rules[name].fact not in facts.get(subject, {}):
+                yield self._rules[name], subject, None
 
     def _is_back(self, subjects: Sequence[str], rule: str) -> bool:
         return any(one.rule == rule and one.subject.name in subjects for one in self.held())

@@ -11,12 +11,14 @@ from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_monitoring import SqlAlerts
 from device_manager.audit import Audit
 from device_manager.errors import SetupError, UsageError
+from device_manager.monitoring.grouping import Subject
 from device_manager.monitoring.health import Day, packed, unpacked
+from device_manager.monitoring.monitor import Look
 from device_manager.monitoring.rules import read, shipped
 from device_manager.monitoring.service import Alerts
 from device_manager.monitoring.silence import Silence, silenced
 from device_manager.scopes import TECHNICIAN, VIEWER, Forbidden, Scope
-from tests.device_manager.monitoring_fleet import Watched
+from tests.device_manager.monitoring_fleet import MANAGER, Watched
 
 SILENT = {"overdue_s": 900.0, "silent_s": 1350.0}
 ANNA = Scope("anna", TECHNICIAN)
@@ -239,3 +241,11 @@ def test_alerts_of_another_version_are_read(tmp_path: Path) -> None:
             """UPDATE alert SET document = replace(document, '{"place"', '{"newer":1,"place"')"""
         )
     assert SqlAlerts(fleet.operations).open_alerts()[0].place == "node-000"
+
+
+def test_facts_that_outlive_their_node_make_no_alert(tmp_path: Path) -> None:
+    fleet = Watched(tmp_path, nodes=1)
+    ends = {Subject("node-000"): {"certificate_days": 2.0}, Subject("gone"): {"certificate_days": 2.0}}
+    fleet.monitor.look(Look({MANAGER: {"broker_down": 0.0}, **ends}, fleet.districts), fleet.now_ms)
+    fleet.monitor.look(Look({MANAGER: {"broker_down": 0.0}, **ends}, {}), fleet.now_ms + 200_000)
+    assert [(kind, place) for kind, _, place in fleet.told] == [("raised", "node-000"), ("cleared", "node-000")]
