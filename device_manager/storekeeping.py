@@ -1,4 +1,4 @@
-"""Composition of what `citynode store` does to a data directory: archive, backup, restore, check."""
+"""Composition of what `citynode store` does to a data directory: archive, pack, backup, restore, check."""
 
 import shutil
 import time
@@ -9,12 +9,14 @@ from pathlib import Path
 
 from device_manager import settings as settings_file
 from device_manager.adapters import archive_parquet, backup_files
+from device_manager.adapters import store_packing as packing
 from device_manager.adapters.backup_files import Backup
 from device_manager.adapters.clock import SystemClock
 from device_manager.adapters.store_archive import SqlArchive
 from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_months import SqlMonths
 from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_packing import Packed
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.archiving import policy as policies
 from device_manager.archiving.service import Archiving, Said, Step
@@ -25,7 +27,7 @@ from device_manager.scopes import ADMIN, Scope
 from device_manager.settings import Settings
 from firmware.wire import frame
 
-__all__ = ["Backup", "archive", "backup", "check", "check_backup", "open_archiving", "restore"]
+__all__ = ["Backup", "archive", "backup", "check", "check_backup", "open_archiving", "pack", "restore"]
 
 
 @contextmanager
@@ -52,6 +54,19 @@ def archive(settings: Settings, scope: Scope, said: Said, *, dry_run: bool = Fal
     with open_archiving(settings) as archiving:
         now_s = int(time.time())
         return archiving.plan(now_s) if dry_run else archiving.run(now_s, scope=scope, said=said)
+
+
+def pack(settings: Settings, scope: Scope, said: Said) -> list[Packed]:
+    """Pack the indices of a store on a server; SetupError for one in a file, which needs no packing."""
+    scope.require(ADMIN, "pack the store")
+    if not isinstance(settings.database, ServerDatabase):
+        todo = "leave it: an SQLite store has nothing to pack"
+        raise SetupError(expected="a store in PostgreSQL", got="SQLite", todo=todo)
+    done = []
+    for packed in packing.pack(settings.database):
+        done.append(packed)
+        said(f"{packed.name}: {packed.before / 1e6:.1f} MB, now {packed.after / 1e6:.1f} MB")
+    return done
 
 
 def backup(settings: Settings, target: Path, passphrase: str, scope: Scope) -> Backup:

@@ -103,6 +103,8 @@ def _copy_table(connection: Connection, old: sqlite3.Connection, schema: str, ta
         for row in old.execute(select):
             copy.write_row(row)
     _let_ids_go_on(raw, schema, table, names[0])
+    if (schema, table) == ("public", "frame"):
+        raw.execute("UPDATE numbered SET head = (SELECT coalesce(max(number), 0) FROM frame)")
     texts = _text_columns(raw, schema, table)
     keys = sql.SQL(", ").join(_as_sqlite_orders(name, texts) for name in names[:2])
     with raw.cursor(name="compare") as cursor:

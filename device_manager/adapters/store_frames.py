@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from device_manager.adapters.store_archive import EVER, Shelf, merged
 from device_manager.adapters.store_engine import fetch, open_reader, translated
+from device_manager.adapters.store_keys import RANGE, Where, keys_of
+from device_manager.adapters.store_numbers import next_page, ranges
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.database import Database
@@ -19,17 +21,9 @@ from device_manager.series.decisions import Decision
 from device_manager.series.rows import FrameRows
 
 _LOOK_BACK_S = 86_400  # no frame covers more, see ingest.admit
-_IN = 500
 _RECORD = "number, node_id, log_id, seq, kind, received_ms, start_s, payload"
-_WINDOW = """
-SELECT number, node_id, log_id, start_s, payload, 0 FROM frame
-WHERE node_id = ? AND start_s IS NOT NULL AND start_s > ? AND start_s < ? ORDER BY start_s
-"""
-_EDGE = """
-SELECT start_s FROM frame WHERE node_id = ? AND start_s IS NOT NULL AND start_s >= ? AND start_s < ? ORDER BY
-"""
-_BEFORE = "SELECT start_s FROM frame WHERE log_id = ? AND seq < ? AND start_s IS NOT NULL ORDER BY seq DESC LIMIT 1"
-_BEHIND = "SELECT start_s FROM frame WHERE log_id = ? AND seq > ? AND start_s IS NOT NULL ORDER BY seq LIMIT 1"
+_ROW = "SELECT number, node_id, log_id, start_s, payload, 0 FROM frame WHERE"
+_DATED = "SELECT start_s FROM frame WHERE start_s IS NOT NULL AND"
 
 
 class SqlFrames:
@@ -39,6 +33,7 @@ class SqlFrames:
         """Open the database at `path`; StoreError when it is missing, foreign, or newer than this citynode."""
         self._path = path
         self._series = series
+        self._keys = keys_of(path)
         self._engine = open_reader(path)
         self._shelf = Shelf(path)
 
@@ -51,7 +46,8 @@ class SqlFrames:
         """See `FrameSource.frames`."""
         window = since_s - _LOOK_BACK_S, until_s
         with self._connect() as connection:
-            rows = fetch(connection, _WINDOW, (node_id, *window))
+            where = self._keys.begins(node_id, *window)
+            rows = fetch(connection, f"{_ROW} {where.sql} ORDER BY {where.order}", where.arguments)
         dated = self._series.dated(node_id, *window)
         archive = self._shelf.archive
         archived = archive.frames(node_id, *window) if archive else []
@@ -81,7 +77,8 @@ class SqlFrames:
 
     def page(self, after: int, limit: int) -> list[StoredRecord]:
         """See `FrameSource.page`."""
-        rows = self._all(f"SELECT {_RECORD} FROM frame WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
+        with self._connect() as connection:
+            rows = next_page(connection, f"SELECT {_RECORD} FROM frame WHERE", (), after, limit)
         found = [StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows]
         until = found[-1].number if len(found) == limit else EVER
         archive = self._shelf.archive
@@ -90,8 +87,9 @@ class SqlFrames:
 
     def frame_span(self, node_id: int, since_s: int, until_s: int) -> tuple[int, int] | None:
         """See `FrameSource.frame_span`."""
-        found = [self._all(f"{_EDGE} start_s {way} LIMIT 1", (node_id, since_s, until_s)) for way in ("ASC", "DESC")]
-        begins = [rows[0][0] for rows in found if rows]
+        where = self._keys.begins(node_id, since_s - 1, until_s)
+        found = [self._first(where, way) for way in ("ASC", "DESC")]
+        begins = [start_s for start_s in found if start_s is not None]
         begins += [start_s for _, start_s, _ in self._series.dated(node_id, since_s - 1, until_s)]
         archive = self._shelf.archive
         months = (
@@ -102,13 +100,14 @@ class SqlFrames:
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:
         """See `FrameSource.record`."""
-        rows = self._all(f"SELECT {_RECORD} FROM frame WHERE log_id = ? AND seq = ?", (log_id, seq))
+        where = self._keys.place(log_id, seq)
+        rows = self._all(f"SELECT {_RECORD} FROM frame WHERE {where.sql}", where.arguments)
         return next((StoredRecord(r[0], r[1], r[2], r[3], KINDS[r[4]], r[5], r[6], r[7]) for r in rows), None)
 
     def neighbours(self, log_id: int, seq: int) -> tuple[int | None, int | None]:
         """See `FrameSource.neighbours`."""
-        before, behind = (self._all(sql, (log_id, seq)) for sql in (_BEFORE, _BEHIND))
-        return (before[0][0] if before else None), (behind[0][0] if behind else None)
+        before = self._first(self._keys.places(log_id, -1, seq), "DESC")
+        return before, self._first(self._keys.places(log_id, seq, RANGE), "ASC")
 
     def events(self, node_id: int, kind: str) -> list[bytes]:
         """See `FrameSource.events`."""
@@ -140,14 +139,16 @@ class SqlFrames:
             yield (*row[:3], start_s, row[4], unsure_s)
 
     def _by_number(self, numbers: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        """Yield rows of `frames` by commit number; a range where they follow each other, else some at a time."""
-        select = "SELECT number, node_id, log_id, start_s, payload, 0 FROM frame WHERE number "
-        if len(numbers) > 1 and max(numbers) - min(numbers) < 2 * len(numbers):
-            yield from map(tuple, self._all(select + "BETWEEN ? AND ?", (min(numbers), max(numbers))))
-            return
-        for at in range(0, len(numbers), _IN):
-            some = tuple(numbers[at : at + _IN])
-            yield from map(tuple, self._all(f"{select} IN ({','.join('?' * len(some))})", some))
+        """Yield rows of `frames` by commit number: ranges, and those that were asked for among them."""
+        wanted = set(numbers)
+        for low, high in ranges(wanted):
+            rows = self._all(f"{_ROW} number BETWEEN ? AND ?", (low, high))
+            yield from (tuple(row) for row in rows if row[0] in wanted)
+
+    def _first(self, where: Where, way: str) -> int | None:
+        """Return the begin of the first dated frame that fits, in one direction."""
+        rows = self._all(f"{_DATED} {where.sql} ORDER BY {where.order} {way} LIMIT 1", where.arguments)
+        return rows[0][0] if rows else None
 
     def _all(self, sql: str, arguments: tuple[object, ...]) -> Sequence[Any]:
         with self._connect() as connection:

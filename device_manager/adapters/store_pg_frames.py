@@ -2,7 +2,8 @@
 
 One writer at a time, whatever runs where: the session that writes holds an advisory lock, and every step runs in that
 very session, so that who has lost the lock cannot write any more. A second one is refused and told so. The numbers of
-frames are therefore given in commit order without gaps, as on SQLite.
+frames are therefore given in commit order without gaps, as on SQLite; `numbered` holds the highest, because the index
+of numbers, which takes no room, cannot name it.
 
 A frame lies in the partition of the month in which it came (UTC), made when its first frame comes.
 """
@@ -18,6 +19,7 @@ import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
+from device_manager.adapters.store_keys import PLACE, RANGE
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_sql import _KIND_NUMBERS, SqlStore, SqlTransaction, _json, _ranges
@@ -89,7 +91,7 @@ class PgStore(SqlStore):
                 with connection.begin():
                     if not connection.exec_driver_sql("SELECT pg_try_advisory_lock(?)", (LEADER_LOCK,)).scalar():
                         raise _other_leader(connection, self._server)
-                    head = connection.exec_driver_sql("SELECT coalesce(max(number), 0) FROM frame").scalar_one()
+                    head = connection.exec_driver_sql("SELECT head FROM numbered").scalar_one()
             except BaseException:
                 connection.close()
                 raise
@@ -151,13 +153,13 @@ class PgTransaction(SqlTransaction):
 
     def records(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bytes]]:
         """See `Transaction.records`."""
-        sql = (
-            "SELECT frame.log_id, frame.seq, kind, payload"
-            " FROM frame JOIN unnest(%s::int[], %s::bigint[]) wanted (log_id, seq)"
-            " ON frame.log_id = wanted.log_id AND frame.seq = wanted.seq"
-        )
-        rows = self._raw.execute(sql, ([key[0] for key in keys], [key[1] for key in keys]), binary=True)
+        sql = f"SELECT log_id, seq, kind, payload FROM frame WHERE {PLACE} = ANY(%s::bigint[])"
+        rows = self._raw.execute(sql, ([log_id * RANGE + seq for log_id, seq in keys],), binary=True)
         return {(row[0], row[1]): (KINDS[row[2]], row[3]) for row in rows}
+
+    def record(self, log_id: int, seq: int) -> tuple[str, bytes] | None:
+        """See `Transaction.record`."""
+        return self.records([(log_id, seq)]).get((log_id, seq))
 
     def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
         """See `Transaction.shadows`."""
@@ -173,6 +175,8 @@ class PgTransaction(SqlTransaction):
         self.head += len(rows)
         for month, some in months.items():
             self._copy(f"{self._partition(month)} ({_COLUMNS})", _TYPES, some)
+        if rows:
+            self._raw.execute("UPDATE numbered SET head = %s", (self.head,))
 
     def save_logs(self, rows: Sequence[LogRow]) -> None:
         """See `Transaction.save_logs`."""

@@ -17,6 +17,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, inspect, select
 from sqlalchemy.pool import Pool
 
+from device_manager.adapters.store_keys import BEGIN, PLACE
 from device_manager.adapters.store_migrations import migrate
 from device_manager.adapters.store_schema import frame, metadata, schema_version
 from device_manager.adapters.store_version import SCHEMA_VERSION
@@ -25,13 +26,15 @@ from device_manager.errors import StoreError
 
 CONNECT_S = 5
 _MIGRATION_LOCK = 0x636E_0001  # advisory: one process upgrades, the others wait
-_FRAME = """
+_FRAME = f"""
 CREATE TABLE frame (number BIGINT NOT NULL, received_ms BIGINT NOT NULL, start_s BIGINT, seq BIGINT NOT NULL,
     node_id INTEGER NOT NULL REFERENCES node (id), log_id INTEGER NOT NULL REFERENCES log (id), kind SMALLINT NOT NULL,
     payload BYTEA NOT NULL) PARTITION BY RANGE (received_ms);
-CREATE INDEX frame_number ON frame (number);
-CREATE INDEX frame_log ON frame (log_id, seq);
-CREATE INDEX frame_start ON frame (node_id, start_s) WHERE start_s IS NOT NULL
+CREATE INDEX frame_number ON frame USING brin (number) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX frame_place ON frame (({PLACE})) WITH (fillfactor = 100);
+CREATE INDEX frame_begin ON frame (({BEGIN})) WITH (fillfactor = 100) WHERE start_s IS NOT NULL;
+CREATE TABLE numbered (head BIGINT NOT NULL);
+INSERT INTO numbered VALUES (0)
 """
 _CHANGES = """
 CREATE TABLE change (version BIGINT NOT NULL);

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row
 
 from device_manager.adapters.store_engine import open_reader, translated
+from device_manager.adapters.store_keys import BEGIN, RANGE, keys_of
+from device_manager.adapters.store_numbers import next_page
 from device_manager.adapters.store_operations import is_there
 from device_manager.adapters.store_schema import KINDS
 from device_manager.database import Database, ServerDatabase
@@ -41,6 +43,12 @@ SELECT {_COLUMNS} FROM frame WHERE number IN (
             ORDER BY start_s DESC, number DESC LIMIT 1) FROM node)
 ORDER BY node_id
 """
+_LATEST_ON_SERVER = f"""
+SELECT {_COLUMNS} FROM node CROSS JOIN LATERAL (
+    SELECT * FROM frame WHERE {BEGIN} >= node.id * {RANGE} AND {BEGIN} < (node.id + 1) * {RANGE}
+    AND start_s IS NOT NULL ORDER BY {BEGIN} DESC, number DESC LIMIT 1) newest
+ORDER BY node_id
+"""
 
 
 class SqlReader:
@@ -49,6 +57,7 @@ class SqlReader:
     def __init__(self, path: Database) -> None:
         """Open the database at `path`; StoreError when it is missing, foreign, or of another schema version."""
         self._path = path
+        self._keys = keys_of(path)
         self._engine = open_reader(path)
 
     def close(self) -> None:
@@ -66,7 +75,7 @@ class SqlReader:
         With `since_s` or `until_s` (Unix s) only dated frames that may touch the window come, wherever they start.
         """
         windowed = since_s is not None or until_s is not None
-        found = self._pages(after, *_selection(node_id, since_s, until_s))
+        found = self._pages(after, *self._selection(node_id, since_s, until_s), windowed=windowed)
         archive = self._archive()
         if archive:
             low, high = ((since_s or 0) - _LOOK_BACK_S, until_s) if windowed else (None, None)
@@ -82,10 +91,29 @@ class SqlReader:
     def _has_series(self) -> bool:
         return isinstance(self._path, ServerDatabase) or self._path.with_name("series.db").exists()
 
-    def _pages(self, after: int, sql: str, arguments: list[int]) -> Iterator[StoredRecord]:
+    def _selection(self, node_id: int | None, since_s: int | None, until_s: int | None) -> tuple[str, tuple[int, ...]]:
+        """Return the beginning of a statement, to go on with a condition on `number`, and its arguments."""
+        select = f"SELECT {_COLUMNS} FROM"
+        if since_s is None and until_s is None:
+            return (
+                (f"{select} frame WHERE", ())
+                if node_id is None
+                else (f"{select} frame WHERE node_id = ? AND", (node_id,))
+            )
+        window = (since_s or 0) - _LOOK_BACK_S, until_s if until_s is not None else 1 << 62
+        where = self._keys.all_begins(*window) if node_id is None else self._keys.begins(node_id, *window)
+        return f"{select} {where.source} WHERE {where.sql} AND", where.arguments
+
+    def _pages(self, after: int, select: str, arguments: tuple[int, ...], *, windowed: bool) -> Iterator[StoredRecord]:
+        """Yield records page by page. A window is looked up by begins: the plus keeps SQLite from walking the whole
+        table by number instead, and nothing is gained by ranges of numbers."""
         while True:
             with self._connect() as connection:
-                page = connection.exec_driver_sql(sql, (*arguments, after, _PAGE)).fetchall()
+                if windowed:
+                    sql = f"{select} +number > ? ORDER BY number LIMIT ?"
+                    page = connection.exec_driver_sql(sql, (*arguments, after, _PAGE)).fetchall()
+                else:
+                    page = next_page(connection, select, arguments, after, _PAGE)
             yield from map(_stored, page)
             if len(page) < _PAGE:
                 return
@@ -124,20 +152,22 @@ class SqlReader:
 
     def record(self, log_id: int, seq: int) -> StoredRecord | None:
         """Return the record `seq` of a log."""
-        sql = f"SELECT {_COLUMNS} FROM frame WHERE log_id = ? AND seq = ?"
+        where = self._keys.place(log_id, seq)
+        sql = f"SELECT {_COLUMNS} FROM frame WHERE {where.sql}"
         with self._connect() as connection:
-            row = connection.exec_driver_sql(sql, (log_id, seq)).one_or_none()
+            row = connection.exec_driver_sql(sql, where.arguments).one_or_none()
         return _stored(row) if row else None
 
     def latest_frames(self) -> list[StoredRecord]:
         """Return the dated frame with the latest start of every node that has one, by node."""
+        latest = _LATEST_ON_SERVER if isinstance(self._path, ServerDatabase) else _LATEST
         with self._connect() as connection:
-            return [_stored(row) for row in connection.exec_driver_sql(_LATEST)]
+            return [_stored(row) for row in connection.exec_driver_sql(latest)]
 
     def head_number(self) -> int:
         """Return the highest number given, 0 in an empty store."""
         with self._connect() as connection:
-            return int(connection.exec_driver_sql("SELECT coalesce(max(number), 0) FROM frame").scalar_one())
+            return int(connection.exec_driver_sql(self._keys.head).scalar_one())
 
     def deployments(self) -> list[Deployment]:
         """Return all deployments by node and begin."""
@@ -197,26 +227,6 @@ class SqlReader:
     def _connect(self) -> Iterator[Connection]:
         with translated(self._path), self._engine.connect() as connection:
             yield connection
-
-
-def _selection(node_id: int | None, since_s: int | None, until_s: int | None) -> tuple[str, list[int]]:
-    """Return the statement (two arguments to come: after, page size) and its first arguments.
-
-    `+number` keeps SQLite from walking the whole table by number when the index by node and start finds the few.
-    """
-    windowed = since_s is not None or until_s is not None
-    wheres: list[str] = []
-    arguments: list[int] = []
-    if node_id is not None:
-        wheres.append("node_id = ?")
-        arguments.append(node_id)
-    elif windowed:
-        wheres.append("node_id IN (SELECT id FROM node)")
-    if windowed:
-        wheres.append("start_s IS NOT NULL AND start_s > ? AND start_s < ?")
-        arguments += [(since_s or 0) - _LOOK_BACK_S, until_s if until_s is not None else 1 << 62]
-    wheres.append("+number > ?" if windowed else "number > ?")
-    return f"SELECT {_COLUMNS} FROM frame WHERE {' AND '.join(wheres)} ORDER BY number LIMIT ?", arguments
 
 
 def _once(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:

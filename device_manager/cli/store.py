@@ -68,6 +68,19 @@ def archive(
 
 
 @app.command()
+def pack(data: Data = None, json: Json = False) -> None:
+    """Build the indices of a store in PostgreSQL anew where they have room in them. The manager may run."""
+    from device_manager import settings, storekeeping
+    from device_manager.fleet import local
+
+    done = storekeeping.pack(settings.load(data or settings.default_directory()), local(), say)
+    if json:
+        print_json([one._asdict() for one in done])
+        return
+    print(f"{len(done)} indices packed, {sum(one.before - one.after for one in done) / 1e6:.1f} MB given back")
+
+
+@app.command()
 def backup(file: Annotated[Path, typer.Argument(help="File to write.")], data: Data = None, json: Json = False) -> None:
     """Write everything into one encrypted file: databases, identities, keys, settings. The manager may run.
 

@@ -1,7 +1,9 @@
 """The store on a real PostgreSQL server: one leader, killed in the middle, full and read-only disks, other clocks."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -12,12 +14,12 @@ from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_engine import create_database, open_store
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_pg_frames import PgStore
-from device_manager.adapters.store_schema import metadata
-from device_manager.adapters.store_version import SCHEMA_VERSION
+from device_manager.adapters.store_reader import SqlReader
 from device_manager.audit import Entry
 from device_manager.database import ServerDatabase, parse
 from device_manager.errors import SetupError, StoreError
-from device_manager.ports import Incoming, RowRefused
+from device_manager.ports import Incoming, RecordRow, RowRefused
+from tests.conftest import ROOT
 from tests.fakes import postgres
 from tests.fakes.derived import Derived
 from tests.fakes.speaker import NOW_MS, Speaker
@@ -25,6 +27,7 @@ from tests.fakes.stores import Bench
 from tests.waiting import wait_for
 
 DAY_MS = 86_400_000
+HISTORY = ROOT / "tests" / "history"
 
 
 @pytest.fixture
@@ -178,26 +181,49 @@ def test_tables_are_not_made_twice(bench: Bench) -> None:
         create_database(bench.path)
 
 
-def test_older_tables_are_brought_to_todays_when_they_are_opened(bench: Bench) -> None:
-    speaker = Speaker()
-    bench.committer.commit([speaker.channels(), speaker.frame()])
-    bench.store.close()
-    with psycopg.connect(bench.path.url) as raw:  # as version 2, the first on a server, made them
-        raw.execute("ALTER TABLE node DROP tags")
-        raw.execute("ALTER TABLE site DROP heading_deg, DROP fixture, DROP gml_id, DROP tags")
-        raw.execute("UPDATE schema_version SET version = 2")
-    content = list(bench.reader.records())
+@pytest.mark.parametrize("version", [2, 3])
+def test_older_tables_are_brought_to_todays_and_lose_nothing(postgres_url: str, tmp_path: Path, version: int) -> None:
+    today, old = (postgres.fresh(postgres_url) for _ in range(2))
+    create_database(today)
+    with psycopg.connect(old.url) as raw:
+        raw.execute((HISTORY / "server_v3.sql").read_text("utf-8"))
+        if version == 2:  # the first on a server had these not yet
+            raw.execute("ALTER TABLE public.node DROP tags")
+            raw.execute("ALTER TABLE public.site DROP heading_deg, DROP fixture, DROP gml_id, DROP tags")
+            raw.execute("UPDATE public.schema_version SET version = 2")
     for _ in range(2):  # the second time there is nothing to do
-        PgStore(bench.path).close()
-    with psycopg.connect(bench.path.url) as raw:
-        assert raw.execute("SELECT version FROM schema_version").fetchall() == [(SCHEMA_VERSION,)]
-        for table in metadata.sorted_tables:
-            asked = (
-                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
-            )
-            assert {row[0] for row in raw.execute(asked, (table.name,))} == {column.name for column in table.columns}
-    assert list(bench.reader.records()) == content
-    assert [view.tags for view in bench.reader.nodes()] == [()] * len(bench.reader.nodes())
+        PgStore(old).close()
+    assert shape(old) == shape(today)
+    with closing(sqlite3.connect(tmp_path / "citynode.db")) as same:
+        same.executescript((HISTORY / "store_v3.sql").read_text("utf-8"))
+    with closing(SqlReader(old)) as reader, closing(SqlReader(tmp_path / "citynode.db")) as expected:
+        records = list(expected.records())
+        assert list(reader.records()) == records
+        assert (reader.head_number(), len(records)) == (11, 11)
+        assert all(reader.record(record.log_id, record.seq) == record for record in records)
+        assert reader.latest_frames() == expected.latest_frames()
+        assert [view.tags for view in reader.nodes()] == [()]
+    with closing(PgStore(old)) as store:
+        with store.begin() as step:
+            known = {(r.log_id, r.seq): (r.kind, r.payload) for r in records}
+            assert step.records([*known, (records[0].log_id, 99_999)]) == known
+            step.append([RecordRow(records[0].node_id, records[0].log_id, 99_999, "loss", NOW_MS, None, b"")])
+        with store.begin() as step:
+            assert step.head == 12
+
+
+def shape(server: ServerDatabase) -> list[tuple[object, ...]]:
+    """All columns of all tables but the months', and the indices of frames."""
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name !~ '^frame_' ORDER BY 1, 2"
+    )
+    indices = (
+        "SELECT c.relname, pg_get_indexdef(indexrelid), c.reloptions FROM pg_index"
+        " JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = 'public.frame'::regclass ORDER BY 1"
+    )
+    with psycopg.connect(server.url) as raw:
+        return [*raw.execute(columns), *raw.execute(indices)]
 
 
 def test_newer_tables_are_refused(bench: Bench) -> None:
