@@ -116,6 +116,8 @@ class Step:
             name, kind = _address(message.topic)
             if not name:
                 a.address(message.topic)  # says what is wrong with it
+            if kind in a.RETAINED and not message.payload:
+                return
             node = self._node(name)
             if refusal:
                 raise refusal

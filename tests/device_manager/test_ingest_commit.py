@@ -250,6 +250,13 @@ def test_retained_message_that_is_shown_again_is_kept_once(bench: Bench) -> None
     assert len(bench.events()) == 2
 
 
+def test_retained_message_that_was_removed_at_the_broker_is_no_word_of_the_node(bench: Bench) -> None:
+    speaker = Speaker()
+    outcome = bench.committer.commit([speaker.message(kind, b"") for kind in a.RETAINED])
+    assert (outcome.messages, outcome.stored, outcome.rejected) == (0, 0, 0)
+    assert bench.reader.reject_counts("kempten-01") == {}
+
+
 def test_channels_of_two_epochs_judge_their_own_frames(bench: Bench) -> None:
     speaker = Speaker()
     sent = [speaker.channels(), speaker.frame(), speaker.channels(CHANNELS[:1]), speaker.frame([[1], [2]])]

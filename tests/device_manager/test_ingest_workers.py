@@ -1,9 +1,6 @@
 """Workers and a brain on a real broker and a real PostgreSQL: killed at random, nothing is lost or repeated."""
 
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,30 +21,15 @@ from device_manager.ingest_worker import run_workers
 from device_manager.ports import Incoming
 from device_manager.settings import Settings
 from device_manager.shadow import JsonFold
-from firmware.wire import topics
+from firmware.wire import messages, topics
 from tests.benchmarks.ingest_sqlite import _mosquitto, _publish
-from tests.conftest import ROOT
-from tests.fakes import postgres
+from tests.fakes import postgres, worker
 from tests.fakes.broker import FakeBroker
 from tests.fakes.speaker import Speaker
 from tests.fakes.stores import Bench
 from tests.waiting import wait_for
 
 CODEC = Cbor2Codec()
-WORKER = """
-import sys
-from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker
-from device_manager.adapters.codec_cbor2 import Cbor2Codec
-from device_manager.adapters.store_arrivals import PgArrivals
-from device_manager.database import parse
-from device_manager.ingest.gathering import Gatherer
-from device_manager.ingest_worker import SHARE
-port, name, url = sys.argv[1:]
-address = BrokerAddress("127.0.0.1", int(port), name, receive_maximum=50, subscription=SHARE)
-Gatherer(PahoBroker(address), PgArrivals(parse(url)), Cbor2Codec()).start()
-print("ready", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -73,19 +55,6 @@ class Brain:
         self.store.close()
 
 
-def worker(port: int, name: str, bench: Bench) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", WORKER, str(port), name, bench.path.url]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def kill(process: "subprocess.Popen[str]") -> None:
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-
-
 def parcels_waiting(bench: Bench) -> int:
     with psycopg.connect(bench.path.url) as raw:
         return int(raw.execute("SELECT count(*) FROM arrival").fetchone()[0])
@@ -98,19 +67,19 @@ def test_workers_and_brain_killed_at_random_lose_and_repeat_nothing(bench: Bench
     sent += [speaker.frame() for _ in range(400) for speaker in speakers]
     brain = Brain(bench)
     with _mosquitto(tmp_path) as port:
-        workers = [worker(port, name, bench) for name in ("one", "two")]
+        workers = [worker.start(port, name, bench.path.url) for name in ("one", "two")]
         for at in range(0, len(sent), 100):
             _publish(port, [(message.topic, message.payload) for message in sent[at : at + 100]])
             victim = chance.randrange(2)
-            kill(workers[victim])
-            workers[victim] = worker(port, ("one", "two")[victim], bench)
+            worker.kill(workers[victim])
+            workers[victim] = worker.start(port, ("one", "two")[victim], bench.path.url)
             if at == 300:
                 brain.stop()
                 brain = Brain(bench)
         wait_for(lambda: bench.reader.head_number() == len(sent), what=bench.reader.head_number)
         wait_for(lambda: parcels_waiting(bench) == 0)
         for process in workers:
-            kill(process)
+            worker.kill(process)
     brain.stop()
     stored = list(bench.reader.records())
     assert [record.number for record in stored] == list(range(1, len(sent) + 1))
@@ -183,6 +152,32 @@ def test_node_that_moves_to_another_broker_is_answered_there_and_is_not_taken_fo
     assert len([topic for topic, _ in main.published if "kempten-01" in topic]) == marks
     assert not main.unacknowledged
     assert not north.unacknowledged
+    cleared = [topic for topic, payload in main.published if not payload]
+    assert cleared == [topics.up("kempten-01", kind) for kind in ("state", "channels")] * 2  # again after its will
+    assert not [topic for topic, payload in north.published if not payload]
+
+
+@pytest.mark.parametrize("first", ["main", "north"])
+def test_brain_that_starts_after_a_move_believes_the_newer_of_two_retained_states(first: str) -> None:
+    brokers, taken = {"main": FakeBroker(), "north": FakeBroker()}, list[Incoming]()
+    sharded = ShardedBroker(brokers, CODEC)
+    sharded.start(taken.append)
+    for name in (first, *brokers.keys() - {first}):
+        fields = {"online": True, "boot": 5, "time": 1_700_000_000 + (name == "north")}
+        brokers[name].send(topics.up("kempten-01", "state"), messages.encode("state", fields), 0, retained=True)
+    sharded.publish(topics.down("kempten-01", "watermark"), b"mark")
+    assert [topic for topic, payload in brokers["north"].published] == [topics.down("kempten-01", "watermark")]
+    assert [payload for _, payload in brokers["main"].published] == [b"", b""]
+
+
+def test_last_will_that_was_seen_first_is_removed_when_the_node_is_found_elsewhere() -> None:
+    main, north, speaker = FakeBroker(), FakeBroker(), Speaker()
+    sharded = ShardedBroker({"": main, "north": north}, CODEC)
+    sharded.start(lambda _: None)
+    main.send(*speaker.state(online=False)[:3], retained=True)
+    assert not main.published
+    north.send(*speaker.state()[:3], retained=True)
+    assert [payload for _, payload in main.published] == [b"", b""]
 
 
 def test_worker_leaves_states_to_the_brain() -> None:

@@ -36,11 +36,11 @@ class FakeBroker:
     def stop(self) -> None:
         self.stopped = True
 
-    def send(self, topic: str, payload: bytes, received_ms: int) -> None:
-        """A node publishes with QoS 1."""
+    def send(self, topic: str, payload: bytes, received_ms: int, *, retained: bool = False) -> None:
+        """A node publishes with QoS 1, or has done so before and the broker retained it."""
         self._next_id += 1
         self.unacknowledged[self._next_id] = (topic, payload)
-        self._hand_over(self._next_id, received_ms)
+        self._hand_over(self._next_id, received_ms, retained=retained)
 
     def reconnect(self, received_ms: int) -> None:
         """The connection breaks and comes back: older tokens are worthless, unacknowledged messages come again."""
@@ -48,10 +48,10 @@ class FakeBroker:
         for message_id in list(self.unacknowledged):
             self._hand_over(message_id, received_ms)
 
-    def _hand_over(self, message_id: int, received_ms: int) -> None:
+    def _hand_over(self, message_id: int, received_ms: int, *, retained: bool = False) -> None:
         assert self._deliver is not None
         topic, payload = self.unacknowledged[message_id]
-        self._deliver(Incoming(topic, payload, received_ms, False, (self._connection, message_id)))
+        self._deliver(Incoming(topic, payload, received_ms, retained, (self._connection, message_id)))
 
 
 class FailingStore:

@@ -8,17 +8,21 @@ Nothing here is a double: the manager is `citynode serve`, the broker mosquitto,
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +45,14 @@ SERVE = [sys.executable, "-c", "from device_manager.cli import main; main()", "s
 RARELY = Timing(record_s=3600, frame_s=3600)  # a node that only delivers what it has
 
 
+@lru_cache
+def firmware() -> Path:
+    """Return the firmware for virtual nodes, compiled once for all fleets of this process."""
+    folder = tempfile.mkdtemp(prefix="cn-firmware-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return compile_firmware(Path(folder))
+
+
 class Fleet:
     """`nodes` virtual nodes at one site under one manager; as a context manager it runs inside the block.
 
@@ -58,7 +70,7 @@ class Fleet:
             site = fleet.registry.site("bench")
             names = [f"node-{i:02}" for i in range(nodes)]
             directories = [fleet.add_virtual_node(name, site, timing, time.time(), scope=local()) for name in names]
-        self.firmware = compile_firmware(folder)
+        self.firmware = firmware()
         self.nodes = [VirtualNode(path, Path(find_micropython()), self.firmware) for path in directories]
         self.done: Counter[str] = Counter()
         self.proxies: Proxies | None = None
@@ -171,16 +183,8 @@ class Fleet:
             return set(raw.execute("SELECT log, seq FROM reject WHERE log IS NOT NULL"))
 
     def outbox(self, index: int) -> dict[tuple[int, int], tuple[str, bytes]]:
-        """Return every record of a node's flash as {(log, seq): (kind, payload)}; the node's own record."""
-        image = (self.nodes[index].directory / "outbox.flash").read_bytes()
-        box = Outbox(NorFlash(len(image) // NorFlash.BLOCK, image), lambda: 0)
-        assert box.tail == 0, "expected a ring that still holds everything: use a larger flash or a shorter run"
-        found, buf = {}, bytearray(MAX_PAYLOAD)
-        for seq in range(box.head):
-            got = box.read(seq, buf)
-            assert got is not None, f"record {seq} of {self.nodes[index].name} cannot be read"
-            found[box.log, seq] = (KIND_NAMES[got[0]], bytes(buf[: got[1]]))
-        return found
+        """Return what `outbox_of` does for a node."""
+        return outbox_of(self.nodes[index].directory)
 
     def stored(self) -> list[tuple[tuple[int, int], tuple[str, bytes]]]:
         """Return every record of the store, in commit order, in the same shape."""
@@ -218,6 +222,19 @@ class Fleet:
     def _limit_files(self, size_bytes: int) -> None:
         with suppress(ProcessLookupError):  # killed meanwhile, and the next one has no limit
             resource.prlimit(self.manager_pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
+
+
+def outbox_of(directory: Path) -> dict[tuple[int, int], tuple[str, bytes]]:
+    """Return every record of a node's flash as {(log, seq): (kind, payload)}; the node's own record."""
+    image = (directory / "outbox.flash").read_bytes()
+    box = Outbox(NorFlash(len(image) // NorFlash.BLOCK, image), lambda: 0)
+    assert box.tail == 0, "expected a ring that still holds everything: use a larger flash or a shorter run"
+    found, buf = {}, bytearray(MAX_PAYLOAD)
+    for seq in range(box.head):
+        got = box.read(seq, buf)
+        assert got is not None, f"record {seq} of {directory.name} cannot be read"
+        found[box.log, seq] = (KIND_NAMES[got[0]], bytes(buf[: got[1]]))
+    return found
 
 
 def read_json(path: Path) -> dict[str, Any]:
