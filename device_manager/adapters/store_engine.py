@@ -131,8 +131,8 @@ def _remedy(words: str) -> str:
     for sign, todo in (
         ("full", "free some space on that disk; nothing that was acknowledged is lost"),
         ("locked", "end the other program that holds it"),
-        ("readonly", "make the file and its directory writable for this user"),
-        ("unable to open", "check the path and its rights, or run `citynode init`"),
+        ("readonly", "make disk, directory and file writable for this user; nothing that was acknowledged is lost"),
+        ("unable to open", "make disk, directory and file writable for this user, or run `citynode init`"),
         ("malformed", "restore a backup"),
         ("not a database", "restore a backup"),
     ):

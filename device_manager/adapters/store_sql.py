@@ -60,6 +60,7 @@ class SqlStore:
             refusal = _refusal(error)
             if refusal:
                 raise refusal from error
+            self._engine.dispose()  # SQLite keeps a file that it opened while its disk was read-only so for ever
             raise
 
 
@@ -79,6 +80,11 @@ class SqlTransaction:
         self.changed_elsewhere = changed_elsewhere
         self._archive = archive
         self._run = connection.exec_driver_sql
+
+    def latest_ms(self) -> int:
+        """See `Transaction.latest_ms`."""
+        newest = "SELECT received_ms FROM frame ORDER BY number DESC LIMIT 1000"
+        return self._run(f"SELECT max(received_ms) FROM ({newest}) newest").scalar() or 0
 
     def node(self, name: str) -> Node | None:
         """See `Transaction.node`."""

@@ -26,7 +26,7 @@ TOPIC = "unknown topic"
 INTERNAL = "internal"
 
 RETAINED = ("state", "channels")
-"""What a node has its broker retain; an empty one says that it was removed there (MQTT 5, 3.3.1.3), the node did not."""
+"""What a node has its broker retain; an empty one says that it was removed there (MQTT 5, 3.3.1.3)."""
 
 EARLIEST_S = 1_577_836_800  # 2020-01-01: no node existed before
 FUTURE_S = 86_400  # a clock may run ahead of ours by a day, not more
@@ -74,8 +74,8 @@ def address(topic: str) -> tuple[str, str]:
     return node, kind
 
 
-def admit(kind: str, payload: bytes, received_ms: int, loads: Callable[[bytes], object]) -> Record | Message:
-    """Check one message of `kind`; Refused says why not. `loads` is a codec's."""
+def admit(kind: str, payload: bytes, latest_ms: int, loads: Callable[[bytes], object]) -> Record | Message:
+    """Check one message of `kind`; Refused says why not. `latest_ms` is the latest known now, `loads` a codec's."""
     limit = frame.MAX_BYTES if kind in records.KINDS else messages.MESSAGE_MAX_BYTES
     if len(payload) > limit:
         raise Refused(TOO_LARGE, f"expected at most {limit} bytes, got {len(payload)}")
@@ -86,7 +86,7 @@ def admit(kind: str, payload: bytes, received_ms: int, loads: Callable[[bytes], 
     _check_version(kind, items)
     try:
         if kind == "frame":
-            return _frame(items, received_ms)
+            return _frame(items, latest_ms)
         if kind in records.KINDS:
             return _record(kind, items)
         return Message(kind, messages.from_items(kind, items))
@@ -117,12 +117,12 @@ def _check_version(kind: str, items: object) -> None:
         raise Refused(VERSION_UNKNOWN, f"expected version {VERSION}, got {version}")
 
 
-def _frame(items: object, received_ms: int) -> Record:
+def _frame(items: object, latest_ms: int) -> Record:
     if not _is_plain(items):
         frame.from_items(items)
     _, log, seq, epoch, t0, interval_s, count, values = cast(Sequence[int], items)[:8]
     end_s = None if t0 is None else t0 + interval_s * count
-    _check_time(t0, end_s, interval_s * count, received_ms)
+    _check_time(t0, end_s, interval_s * count, latest_ms)
     size = len(cast(list[object], values))
     return Record("frame", log, seq, epoch, size // count, size, t0, end_s)
 
@@ -143,13 +143,13 @@ def _is_plain(items: object) -> bool:
     return not rest and 1 <= columns <= frame.MAX_CHANNELS and largest * len(values) <= frame.MAX_VALUE
 
 
-def _check_time(t0: int | None, end_s: int | None, span_s: int, received_ms: int) -> None:
+def _check_time(t0: int | None, end_s: int | None, span_s: int, latest_ms: int) -> None:
     if not 0 < span_s <= SPAN_MAX_S:
         raise Refused(SHAPE, f"expected a frame of at most {SPAN_MAX_S} s, got {span_s}")
     if t0 is None or end_s is None:
         return
-    if t0 < EARLIEST_S or end_s * 1000 > received_ms + FUTURE_S * 1000:
-        raise Refused(CLOCK, f"expected {EARLIEST_S} to {received_ms // 1000 + FUTURE_S} Unix s, got {t0} to {end_s}")
+    if t0 < EARLIEST_S or end_s * 1000 > latest_ms + FUTURE_S * 1000:
+        raise Refused(CLOCK, f"expected {EARLIEST_S} to {latest_ms // 1000 + FUTURE_S} Unix s, got {t0} to {end_s}")
 
 
 def _record(kind: str, items: object) -> Record:

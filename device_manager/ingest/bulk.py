@@ -6,8 +6,6 @@ long, extras, no time, another version, a value out of range) is left to `admit`
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from device_manager import frames as wire
 from device_manager.ingest.admit import EARLIEST_S, FUTURE_S, SPAN_MAX_S, Record
 from device_manager.ports import Incoming
@@ -16,17 +14,19 @@ from firmware.wire.batch import MAX_BYTES
 FEWEST = 24  # below, one by one is faster
 
 
-def admit_frames(messages: Sequence[Incoming]) -> list[Record | None]:
-    """Return the record of each frame that is as it should be, None for one to look at closely."""
+def admit_frames(messages: Sequence[Incoming], latest_ms: int) -> list[Record | None]:
+    """Return the record of each frame that is as it should be, None for one to look at closely.
+
+    `latest_ms` is the latest known now.
+    """
     if len(messages) < FEWEST:
         return [None] * len(messages)
     payloads = [message.payload if len(message.payload) <= MAX_BYTES else b"" for message in messages]
     found = wire.decode_plain(payloads)
-    received_s = np.array([message.received_ms for message in messages], dtype=np.int64) // 1000
     span_s = found.interval_s * found.count
     end_s = found.t0 + span_s
     good = ~found.unreadable & (span_s > 0) & (span_s <= SPAN_MAX_S)
-    good &= (found.t0 >= EARLIEST_S) & (end_s <= received_s + FUTURE_S)
+    good &= (found.t0 >= EARLIEST_S) & (end_s <= latest_ms // 1000 + FUTURE_S)
     columns = (found.log, found.seq, found.epoch, found.columns, found.size, found.t0, end_s)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [Record("frame", *row) if fits else None for row, fits in zip(rows, good.tolist(), strict=True)]

@@ -47,13 +47,17 @@ class Intake:
         return len(self._queue)
 
     def patiently(self, act: Callable[[], None], messages: int) -> bool:
-        """Do `act`, which keeps so many messages, again while the store fails; False when stopped before it worked."""
-        attempt = 0
+        """Do `act`, which keeps so many messages, again while the store fails; False when stopped before it worked.
+
+        What is wrong is said once, and again when it is something else.
+        """
+        attempt, said = 0, ""
         while True:
             try:
                 act()
             except StoreError as error:
-                if attempt == 0:
+                if str(error) != said:
+                    said = str(error)
                     _log.error("%s; %d messages wait, nothing is acknowledged", error, messages + self.waiting)
                 if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
                     return False

@@ -29,6 +29,8 @@ class Memory:
     logs: dict[int, tuple[LogRow, LogState]] = field(default_factory=dict)
     columns: dict[tuple[int, int], int] = field(default_factory=dict)  # (log_id, epoch) -> channels
     shadows: dict[int, str] = field(default_factory=dict)  # node_id -> document
+    latest_ms: int | None = None
+    """The latest that the host's clock has shown: one that has stepped back since is known to be wrong."""
 
     def forget(self, more_than: int = -1) -> None:
         """Read everything anew that holds more than so many entries."""

@@ -7,7 +7,9 @@ Rules
    One of an unregistered node or of somebody else's log does not: it could punch holes into a good log, and the node
    keeps it until it is registered.
 3. A loss record commits the range that it declares. A record that comes later all the same is stored ("rescued").
-4. A number that would need too many ranges is let fall for now: the node sends all above its watermark again.
+4. A frame may not be of the future, seen from the latest that the host's clock has ever shown: one that has stepped
+   back must not have every frame refused.
+5. A number that would need too many ranges is let fall for now: the node sends all above its watermark again.
 
 The states of logs are copies here; rows are written at the end.
 """
@@ -66,13 +68,15 @@ class Step:
         self._events: list[EventRow] = []
         self._touched: dict[int, Node] = {}
         self._received_ms = 0
+        self._latest_ms = transaction.latest_ms() if memory.latest_ms is None else memory.latest_ms
         self._shadows: dict[int, str] = {}
 
     def take_all(self, messages: Sequence[Incoming]) -> None:
         """Decide messages in order; what they all need is looked up together."""
+        self._latest_ms = max((self._latest_ms, *(message.received_ms for message in messages)))
         addresses = [_address(message.topic) for message in messages]
         frames = [i for i, found in enumerate(addresses) if found[1] == "frame"]
-        records = admit_frames([messages[i] for i in frames])
+        records = admit_frames([messages[i] for i in frames], self._latest_ms)
         admitted = {i: record for i, record in zip(frames, records, strict=True) if record}
         if len(messages) > 1:
             self._look_up({name for name, _ in addresses if name}, {record.log for record in admitted.values()})
@@ -154,12 +158,13 @@ class Step:
         """Keep for the next batch what is durable now."""
         self._memory.forget(more_than=_REMEMBERED)
         self._memory.shadows.update(self._shadows)
+        self._memory.latest_ms = self._latest_ms
         self._memory.logs.update(self._logs)
         self._memory.columns.update(self._columns)
 
     def _admitted(self, kind: str, message: Incoming) -> Record | Message:
         try:
-            return a.admit(kind, message.payload, message.received_ms, self._codec.loads)
+            return a.admit(kind, message.payload, self._latest_ms, self._codec.loads)
         except Refused:
             raise
         except Exception as error:  # whatever some bytes do to our own checks, the next message must be taken

@@ -57,6 +57,10 @@ class Transaction(Protocol):
     changed_elsewhere: bool
     """True when another connection wrote since the last step, so that nothing remembered may be trusted."""
 
+    def latest_ms(self) -> int:
+        """Return the latest receipt among the newest records (Unix ms), 0 without any."""
+        ...
+
     def node(self, name: str) -> Node | None:
         """Return the registered node of that name."""
         ...

@@ -35,7 +35,7 @@ def together(payloads: list[bytes]) -> list[a.Record | None]:
     """Admit the payloads among enough others."""
     filler = Speaker()
     messages = [incoming(payload) for payload in payloads] + [filler.frame() for _ in range(FEWEST)]
-    return admit_frames(messages)[: len(payloads)]
+    return admit_frames(messages, NOW_MS)[: len(payloads)]
 
 
 def test_good_frames_pass_with_the_records_of_the_long_way() -> None:

