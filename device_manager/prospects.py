@@ -21,11 +21,14 @@ from device_manager.monitoring.grouping import Subject
 from device_manager.settings import Settings, load
 
 if TYPE_CHECKING:
+    from device_manager.charting import Charting
     from device_manager.quality import Channel, Finding
+    from device_manager.series import Series
 
 DAY_S = 86_400
 COUNTERS_S = 36 * DAY_S
 """What is wrong with a counter shows against the same hours of its last weeks: four before eight days."""
+NODES_AT_ONCE = 50
 COUNTER_RULES = ("off", "crowd", "pattern")
 _log = logging.getLogger("citynode.alerts")
 Facts = Mapping[str, float]
@@ -40,51 +43,71 @@ class Rated(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class _Sources(NamedTuple):
+    """Where readings and roll-ups are read; names of nodes by number, and of sites by node."""
+
+    series: "Series"
+    charting: "Charting"
+    names: dict[int, str]
+    sites: dict[str, str]
+
+
 def scores(settings: Settings, now_s: float, days: float = 1.0, zone: str = "Europe/Berlin") -> list[Rated]:
-    """Return the score of every channel that measured within the last `days`, the worst first."""
+    """Return the score of every channel that measured within the last `days`, the worst first.
+
+    Nodes are read some at a time, so that a region's day need not fit into memory.
+    """
+    from device_manager.adapters.codec_cbor2 import Cbor2Codec
     from device_manager.fleet import open_fleet
+    from device_manager.measurements import open_measurements
+    from device_manager.series import Series
+
+    span_s = int(now_s - days * DAY_S), int(now_s)
+    with open_fleet(settings) as fleet, open_measurements(settings) as measurements:
+        nodes = fleet.registry.nodes()
+        names = {node.node_id: node.name for node in nodes}
+        sites = {node.name: node.site.name for node in nodes if node.site}
+        sources = _Sources(Series(fleet.reader, Cbor2Codec()), measurements.charting, names, sites)
+        some = (list(names)[first : first + NODES_AT_ONCE] for first in range(0, len(names), NODES_AT_ONCE))
+        rows = [row for node_ids in some for row in _rated(sources, node_ids, span_s, zone)]
+    return sorted(rows, key=lambda row: (row.points, row.node, row.channel))
+
+
+def _rated(sources: _Sources, node_ids: Sequence[int], span_s: tuple[int, int], zone: str) -> list[Rated]:
+    """Return the scores of some nodes, each beside the others."""
     from device_manager.monitoring.flags import channel_facts
     from device_manager.monitoring.joining import channels_of
     from device_manager.monitoring.scores import score
     from device_manager.quality import check
-    from device_manager.readings import Selection
 
-    since_s = int(now_s - days * DAY_S)
-    with open_fleet(settings) as fleet:
-        names = fleet.readings.names().nodes
-        pages = list(fleet.readings.pages(Selection(since_s=since_s, until_s=int(now_s))))
-        channels = channels_of(pages, names)
-        flagged: dict[str, float] = {}
-        for page in pages:
-            for (node_id, part), percent in channel_facts(page).items():
-                name = f"{names.get(node_id, '')}/{part}"
-                flagged[name] = max(flagged.get(name, 0.0), percent / 100)
-    findings = check(channels, zone) + _of_counters(settings, channels, since_s, int(now_s), zone)
-    rated = [score(one.name, findings, flagged.get(one.name, 0.0), since_s, now_s) for one in channels]
-    rows = [Rated(*_parts(one.channel), one.points, one.reasons) for one in rated]
-    return sorted(rows, key=lambda row: (row.points, row.node, row.channel))
+    since_s, until_s = span_s
+    read = sources.series.pages
+    pages = [page for node_id in node_ids for page in read(node_id=node_id, since_s=since_s, until_s=until_s)]
+    channels = channels_of(pages, sources.names)
+    flagged: dict[str, float] = {}
+    for page in pages:
+        for (node_id, part), percent in channel_facts(page).items():
+            name = f"{sources.names.get(node_id, '')}/{part}"
+            flagged[name] = max(flagged.get(name, 0.0), percent / 100)
+    findings = check(channels, zone) + _of_counters(sources, channels, span_s, zone)
+    rated = [score(one.name, findings, flagged.get(one.name, 0.0), since_s, until_s) for one in channels]
+    return [Rated(*_parts(one.channel), one.points, one.reasons) for one in rated]
 
 
 def _of_counters(
-    settings: Settings, channels: "Sequence[Channel]", since_s: int, until_s: int, zone: str
+    sources: _Sources, channels: "Sequence[Channel]", span_s: tuple[int, int], zone: str
 ) -> "list[Finding]":
-    """Return what the last weeks say of counters, by the hour, as far as it still holds after `since_s`."""
+    """Return what the last weeks say of counters, by the hour, as far as it still holds within `span_s`."""
     from device_manager.monitoring.joining import by_the_hour
     from device_manager.quality import check
 
-    counters = {(one.node, one.quantity) for one in channels if one.is_total}
-    if not counters:
-        return []
-    from device_manager.measurements import open_measurements
-
-    with open_measurements(settings) as measurements:
-        sites = {node.name: node.site.name for node in measurements.registry.nodes() if node.site}
-        asked = sorted({(sites[node], quantity) for node, quantity in counters if node in sites})
-        rolled = [
-            one
-            for site, quantity in asked
-            for one in measurements.charting.series(site, quantity, "1h", until_s - COUNTERS_S, until_s)
-        ]
+    since_s, until_s = span_s
+    counters = {(sources.sites.get(one.node), one.quantity) for one in channels if one.is_total}
+    rolled = [
+        one
+        for site, quantity in sorted((site, quantity) for site, quantity in counters if site)
+        for one in sources.charting.series(site, quantity, "1h", until_s - COUNTERS_S, until_s)
+    ]
     found = check([by_the_hour(one, until_s) for one in rolled], zone)
     return [one for one in found if one.rule in COUNTER_RULES and one.end_s > since_s]
 

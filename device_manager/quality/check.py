@@ -1,6 +1,6 @@
 """All rules over the channels of a fleet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from device_manager.quality.channel import Channel
@@ -37,13 +37,22 @@ def check(
     """
     series = [_counted(channel) for channel in channels]
     found = shared_outages(series)
-    for node in sorted({channel.node for channel in series}):
-        found += node_outages([channel for channel in series if channel.node == node])
-    for channel in series:
-        found += _alone(channel, series, limits.get(channel.quantity, NO_LIMITS), zone)
-    found += _ordered(series)
-    found += _together(series, pairs, neighbours, limits)
+    for _, of_node in sorted(_grouped(series, lambda one: one.node).items()):
+        found += node_outages(of_node)
+        for channel in of_node:
+            found += _alone(channel, of_node, limits.get(channel.quantity, NO_LIMITS), zone)
+    for of_sensor in _grouped(series, lambda one: f"{one.node}/{one.sensor}").values():
+        found += orders(of_sensor)
+    for quantity, alike in _grouped(series, lambda one: one.quantity).items():
+        found += _together(alike, pairs, neighbours, limits.get(quantity, NO_LIMITS), _unit(quantity))
     return sorted(found, key=lambda one: (one.start_s, one.channel, one.rule))
+
+
+def _grouped(series: Sequence[Channel], by: Callable[[Channel], str]) -> dict[str, list[Channel]]:
+    groups: dict[str, list[Channel]] = {}
+    for channel in series:
+        groups.setdefault(by(channel), []).append(channel)
+    return groups
 
 
 def _counted(channel: Channel) -> Channel:
@@ -61,13 +70,13 @@ def _unit(quantity: str) -> str:
     return str(QUANTITIES[quantity][0]) if quantity in QUANTITIES else "1"
 
 
-def _alone(channel: Channel, series: Sequence[Channel], limits: Limits, zone: str) -> list[Finding]:
+def _alone(channel: Channel, of_node: Sequence[Channel], limits: Limits, zone: str) -> list[Finding]:
     """Return what one channel shows by itself; what is out of range is left out of the other rules."""
     unit, local_s = _unit(channel.quantity), local_seconds(channel.start_s, zone)
     judged = _unflagged(channel)
     found = thin_days(channel) + ranges(judged, limits, unit)
     sane = judged.without(out_of_range(judged, limits))
-    found += standing(sane, limits, unit, _temperature_of(channel, series))
+    found += standing(sane, limits, unit, _temperature_of(channel, of_node))
     found += flat_days(sane, limits, unit) + jumps(sane, limits, unit) + spiky(sane, limits, unit)
     found += floor_drift(sane, limits) + warm_ups(sane, limits, unit) + patterns(sane, limits, local_s, unit)
     return found + (switched_off(sane, local_s) + crowds(sane) if _kind(channel.quantity) == "total" else [])
@@ -78,32 +87,26 @@ def _unflagged(channel: Channel) -> Channel:
     return channel.without((channel.flags & NO_MEASUREMENT) != 0)
 
 
-def _temperature_of(channel: Channel, series: Sequence[Channel]) -> Channel | None:
+def _temperature_of(channel: Channel, of_node: Sequence[Channel]) -> Channel | None:
     """Return the temperature beside a channel, of the same sensor before one of the same node."""
-    same = [one for one in series if one.node == channel.node and one.quantity == "temperature"]
+    same = [one for one in of_node if one.quantity == "temperature"]
     return min(same, key=lambda one: one.sensor != channel.sensor, default=None)
 
 
-def _ordered(series: Sequence[Channel]) -> list[Finding]:
-    sensors: dict[tuple[str, str], list[Channel]] = {}
-    for channel in series:
-        sensors.setdefault((channel.node, channel.sensor), []).append(channel)
-    return [one for channels in sensors.values() for one in orders(channels)]
-
-
 def _together(
-    series: Sequence[Channel],
+    alike: Sequence[Channel],
     pairs: Sequence[tuple[str, str]],
     neighbours: Mapping[str, Sequence[str]] | None,
-    limits: Mapping[str, Limits],
+    limits: Limits,
+    unit: str,
 ) -> list[Finding]:
+    """Return what channels of one quantity say of each other."""
     found = []
-    for channel in series:
-        allowed = limits.get(channel.quantity, NO_LIMITS)
-        sane, unit = _unflagged(channel.without(out_of_range(channel, allowed))), _unit(channel.quantity)
-        others = [one for one in series if one.quantity == channel.quantity and one.node != channel.node]
+    for channel in alike:
+        sane = _unflagged(channel.without(out_of_range(channel, limits)))
+        others = [one for one in alike if one.node != channel.node]
         near = others if neighbours is None else [one for one in others if one.node in neighbours.get(channel.node, ())]
-        found += drift(sane, near, allowed, unit)
+        found += drift(sane, near, limits, unit)
         beside = [one for one in others if (channel.node, one.node) in pairs]
-        found += [one for other in beside for one in disagreement(sane, other, allowed, unit)]
+        found += [one for other in beside for one in disagreement(sane, other, limits, unit)]
     return found

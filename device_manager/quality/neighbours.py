@@ -61,11 +61,16 @@ def _daily(hours: Ints, values: Floats) -> tuple[Ints, Floats]:
 def drift(channel: Channel, neighbours: Sequence[Channel], limits: Limits, unit: str) -> list[Finding]:
     """Return weeks in which the difference to the median of two and more neighbours left its past by the limit."""
     limit = _drift_limit(limits)
-    if limit is None or len(neighbours) < LEAST_NEIGHBOURS:
+    if limit is None or len(neighbours) < LEAST_NEIGHBOURS or _days(channel) < LEAST_WEEK + LEAST_PAST:
         return []
     days, difference = _daily(*difference_to(channel, neighbours, limits))
     told = f"{channel.name}: moved against {len(neighbours)} neighbours by"
     return _moves(channel, days, difference, limit, "ln" if limits.drift_factor else unit, told)
+
+
+def _days(channel: Channel) -> int:
+    """Return how many days a channel touches: what is too short has no past, and need not be compared."""
+    return int(channel.start_s[-1] // DAY_S - channel.start_s[0] // DAY_S) + 1 if len(channel.start_s) else 0
 
 
 def _drift_limit(limits: Limits) -> float | None:
