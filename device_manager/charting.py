@@ -73,7 +73,7 @@ class Charting:
         names = {node.node_id: node.name for node in self._registry.nodes()}
         if grain in ROLLED_GRAINS:
             rolled = self._archive.rollups(site_id, quantity, grain, since_s, until_s)
-            return [_rolled(found, names) for found in rolled]
+            return [named(found, names) for found in rolled]
         readings = self._archive.readings(site_id, quantity, since_s, until_s)
         return [self._read(reading, names, corrected=grain == CORRECTED) for reading in readings]
 
@@ -97,7 +97,8 @@ class Charting:
         )
 
 
-def _rolled(found: SiteRollUp, names: dict[int, str]) -> Series:
+def named(found: SiteRollUp, names: dict[int, str]) -> Series:
+    """Return a roll-up with the name of its node."""
     rows, channel = found.rows, found.channel
     return Series(
         node=names[found.node_id],

@@ -21,9 +21,9 @@ from device_manager.monitoring.grouping import Subject
 from device_manager.settings import Settings, load
 
 if TYPE_CHECKING:
-    from device_manager.charting import Charting
     from device_manager.quality import Channel, Finding
     from device_manager.series import Series
+    from device_manager.series.archive import Archive
 
 DAY_S = 86_400
 COUNTERS_S = 36 * DAY_S
@@ -44,12 +44,12 @@ class Rated(NamedTuple):
 
 
 class _Sources(NamedTuple):
-    """Where readings and roll-ups are read; names of nodes by number, and of sites by node."""
+    """Where readings and roll-ups are read; names of nodes by number, and numbers of sites by node."""
 
     series: "Series"
-    charting: "Charting"
+    archive: "Archive"
     names: dict[int, str]
-    sites: dict[str, str]
+    sites: dict[str, int]
 
 
 def scores(settings: Settings, now_s: float, days: float = 1.0, zone: str = "Europe/Berlin") -> list[Rated]:
@@ -66,8 +66,9 @@ def scores(settings: Settings, now_s: float, days: float = 1.0, zone: str = "Eur
     with open_fleet(settings) as fleet, open_measurements(settings) as measurements:
         nodes = fleet.registry.nodes()
         names = {node.node_id: node.name for node in nodes}
-        sites = {node.name: node.site.name for node in nodes if node.site}
-        sources = _Sources(Series(fleet.reader, Cbor2Codec()), measurements.charting, names, sites)
+        sites = {node.name: node.site.site_id for node in nodes if node.site}
+        measurements.keeper.advance()
+        sources = _Sources(Series(fleet.reader, Cbor2Codec()), measurements.archive, names, sites)
         some = (list(names)[first : first + NODES_AT_ONCE] for first in range(0, len(names), NODES_AT_ONCE))
         rows = [row for node_ids in some for row in _rated(sources, node_ids, span_s, zone)]
     return sorted(rows, key=lambda row: (row.points, row.node, row.channel))
@@ -98,15 +99,18 @@ def _of_counters(
     sources: _Sources, channels: "Sequence[Channel]", span_s: tuple[int, int], zone: str
 ) -> "list[Finding]":
     """Return what the last weeks say of counters, by the hour, as far as it still holds within `span_s`."""
+    from device_manager.charting import named
     from device_manager.monitoring.joining import by_the_hour
     from device_manager.quality import check
 
     since_s, until_s = span_s
-    counters = {(sources.sites.get(one.node), one.quantity) for one in channels if one.is_total}
+    counters = {
+        (sources.sites[one.node], one.quantity) for one in channels if one.is_total and one.node in sources.sites
+    }
     rolled = [
-        one
-        for site, quantity in sorted((site, quantity) for site, quantity in counters if site)
-        for one in sources.charting.series(site, quantity, "1h", until_s - COUNTERS_S, until_s)
+        named(one, sources.names)
+        for site_id, quantity in sorted(counters)
+        for one in sources.archive.rollups(site_id, quantity, "1h", until_s - COUNTERS_S, until_s)
     ]
     found = check([by_the_hour(one, until_s) for one in rolled], zone)
     return [one for one in found if one.rule in COUNTER_RULES and one.end_s > since_s]
