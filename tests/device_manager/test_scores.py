@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from device_manager import app, prospects
+from device_manager.adapters.store_reader import SqlReader
 from device_manager.fleet import local, open_fleet
 from device_manager.identities import Authority
 from device_manager.monitoring.flags import channel_facts, resettled
@@ -128,6 +129,16 @@ def test_scores_of_a_fleet_show_the_faulty_sensor_first(painted: Settings) -> No
     assert rows[0].points < 90
     assert "by its own flags" in rows[0].reasons[0]
     assert {row.node for row in rows} == {name_of(number) for number in (1, 2, 4, 5, 6)}  # the third is lost
+
+
+def test_scores_read_in_groups_are_the_same_and_ask_the_register_once(
+    painted: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, asked, nodes = prospects.scores(painted, NOW_S), [], SqlReader.nodes
+    monkeypatch.setattr(SqlReader, "nodes", lambda reader: asked.append(1) or nodes(reader))
+    monkeypatch.setattr(prospects, "NODES_AT_ONCE", 2)
+    assert prospects.scores(painted, NOW_S) == whole
+    assert len(asked) == 1
 
 
 def test_facts_of_a_fleet_come_from_a_process_beside_the_manager(painted: Settings) -> None:
