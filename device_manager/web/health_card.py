@@ -47,8 +47,8 @@ def _delays(value: Any, words: Words) -> str:
     return ", ".join(f"{name} {words.number(ms / 1000)} s" for name, ms in value)
 
 
-def _text(value: Any, _: Words) -> str:
-    return str(value)
+def _text(value: Any, words: Words) -> str:
+    return words.sentence(str(value))
 
 
 FIELDS: dict[str, tuple[str, Callable[[Any, Words], str]]] = {

@@ -1,6 +1,7 @@
 """German and English. English sentences stand in templates and pages; `german.toml` has each of them in German.
 
-Sentences that other rooms make with figures are known by their form, see `german_sentences.toml`.
+Sentences that other rooms make with figures, errors among them, are known by their form: `german_sentences.toml` and
+`german_errors.toml`.
 
 >>> Words("de")("{count} nodes", count=3), Words("de").sentence("heard 4 s ago")
 ('3 Knoten', 'vor 4 s gehört')
@@ -42,8 +43,10 @@ def german() -> dict[str, str]:
 
 @cache
 def german_sentences() -> list[tuple[re.Pattern[str], str]]:
-    """Return (form of an English sentence, its German with the same pieces), in the order of the file."""
-    found: dict[str, str] = tomllib.loads((Path(__file__).parent / "german_sentences.toml").read_text("utf-8"))
+    """Return (form of an English sentence, its German with the same pieces), in the order of the files."""
+    found: dict[str, str] = {}
+    for name in ("german_sentences.toml", "german_errors.toml"):
+        found |= tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
     return [(re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(english))), said)
             for english, said in found.items()]  # fmt: skip
 

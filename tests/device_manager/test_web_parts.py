@@ -23,7 +23,9 @@ from device_manager.web.visit import PAGES, code
 from device_manager.web.words import Words, choose, german, german_sentences
 from firmware.wire import messages, quality
 from hardware.catalog import quantities
+from provisioning.progress import STEPS
 from tests.conftest import ROOT
+from tests.fakes.said_errors import node_errors, pieces_of
 
 WEB = ROOT / "device_manager" / "web"
 
@@ -124,6 +126,7 @@ def test_every_text_of_the_pages_has_its_german_and_none_is_left_over() -> None:
         *(title for title, _ in health_card.FIELDS.values()),
         *(health_card.short(quantity) for quantity in quantities() if not quantity.startswith("la")),
         *(name for _, name, _ in PAGES),
+        *(step.replace("_", "-") for step in STEPS),
         *(*states.ROLLOUT.values(), *states.UPDATE_STATES, "draft"),
         *(f"gate {verdict}" for verdict in ("good", "bad", "unknown")),
     }
@@ -162,6 +165,35 @@ def test_sentence_made_elsewhere_is_german_on_german_pages(text: str) -> None:
     assert re.findall(r"\d+", said) == re.findall(r"\d+", text)
     assert not re.search(r"\b(the|and|of|with|allowed|hours|before|expected|ago)\b", said)
     assert Words("en").sentence(text) == text
+
+
+def test_what_the_cause_of_a_start_is_called_is_german() -> None:
+    causes = re.findall(r'\("\w+_RESET", "(.+?)"\)', (ROOT / "firmware" / "hal" / "system.py").read_text("utf-8"))
+    assert len(causes) == 5
+    assert [cause for cause in causes if Words("de").sentence(cause) == cause] == []
+
+
+WEB_REACHES = ("scopes", "people/passwords", "people/service", "orders/service", "rollouts/service", "registry/service",
+               "registry/visits", "registry/fields", "monitoring/service", "front_desk", "rolling_out")  # fmt: skip
+
+
+def test_every_error_that_the_web_meets_is_german_on_german_pages() -> None:
+    rooms = [ROOT / "device_manager" / f"{name}.py" for name in WEB_REACHES]
+    said = {text for path in [*rooms, *WEB.glob("*.py"), *WEB.glob("pages/*.py")] for text in pieces_of(path)}
+    assert len(said) > 80
+    assert sorted(text for text in said if Words("de").sentence(text) == text) == []
+    whole = "expected a registered node, got 'kempten-99'; see `citynode node list`"
+    assert Words("de").sentence(whole) == (
+        "Erwartet: ein eingetragener Knoten; bekommen: 'kempten-99'; siehe `citynode node list`")  # fmt: skip
+
+
+def test_every_fault_that_a_sensor_names_is_german_on_german_pages() -> None:
+    drivers = (ROOT / "firmware" / "sensing" / "drivers").glob("*.py")
+    said = {f"air: {text}" for path in drivers for text in node_errors(path)}
+    assert len(said) > 20
+    for text in said:
+        german_text = Words("de").sentence(text)
+        assert not re.search(r"\b(the|a|of|with|every|none|same|expected|got|for)\b", german_text), german_text
 
 
 def test_unknown_sentence_stays_as_it_is() -> None:

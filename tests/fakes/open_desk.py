@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ from device_manager.front_desk import FrontDesk, open_front_desk
 from device_manager.identities import Authority
 from device_manager.monitoring.alert import Alert
 from device_manager.monitoring.rules import shipped
+from device_manager.orders.spool import COMMAND, DONE, REFUSED, Order, Spool
 from device_manager.rollouts import states
 from device_manager.rollouts.model import Judgement, Rollout, Rules, Update, parse_stage
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER, Scope
 from device_manager.settings import Settings
 from device_manager.web.dashboard import application
+from provisioning.progress import STEPS
 from tests.fakes.painted_fleet import FAULTY, name_of, paint
 from tests.waiting import wait_for
 
@@ -31,8 +34,13 @@ FINDING = f"{CANARY}/air/pm2_5: spread moved by +0.41 (+0.12 to +0.70 with 99%),
 PEOPLE = {"vera": VIEWER, "toni": TECHNICIAN, "anna": ADMIN}
 
 
+LATE_ANSWER = "expired at 1770000600, now it is 1770000900"
+BOARD_MAC, BOARD_FAULT = "240ac4000001", "air: expected new data every second, got none for 5 s"
+
+
 def furnish(desk: FrontDesk, *, people: bool = True) -> None:
-    """Add one person of each role, an alert about the node with the faulty sensor, and a rollout."""
+    """Add one person of each role, an alert about the node with the faulty sensor and what it answered, a rollout, and
+    a board that stays on the bench."""
     for name, role in PEOPLE.items() if people else ():
         desk.people.add(name, role, PASSWORD, scope=Scope("test"))
     now_ms, node = int(time.time() * 1000), name_of(FAULTY)
@@ -42,6 +50,27 @@ def furnish(desk: FrontDesk, *, people: bool = True) -> None:
     )  # fmt: skip
     SqlAlerts(desk.fleet.operations).save([alert])
     roll_out(desk, now_ms)
+    answer(desk, node, now_ms)
+    put_on_bench(desk.settings.directory, now_ms // 1000)
+
+
+def answer(desk: FrontDesk, node: str, now_ms: int) -> None:
+    """Add two commands that a node answered: its log, and a refusal."""
+    spool, expires_s = Spool(desk.settings.orders), now_ms // 1000 + 600
+    log = ("14 s: joined", "31 s: link: open: expected an answer, got a closed connection")
+    spool.add(Order(node, 1, "log", "toni", expires_s, DONE, "", b"", COMMAND, log))
+    spool.add(Order(node, 2, "self-test", "toni", expires_s, REFUSED, LATE_ANSWER, b"", COMMAND))
+
+
+def put_on_bench(directory: Path, now_s: int) -> None:
+    """Add a board whose self-test found a sensor that says nothing."""
+    facts = {"order": {"site": "gerberstrasse", "design": "demo"}, "enrol": {"node": "kempten-13"}}
+    rows = [{"step": step, "state": "done", "facts": facts.get(step, {}), "time": now_s}
+            for step in ("order", *STEPS[: STEPS.index("self_test")])]  # fmt: skip
+    rows.append({"step": "self_test", "state": "failed", "facts": {"reason": BOARD_FAULT}, "time": now_s})
+    (directory / "provisioning").mkdir(exist_ok=True)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (directory / "provisioning" / f"{BOARD_MAC}.jsonl").write_text(lines, "utf-8")
 
 
 def roll_out(desk: FrontDesk, now_ms: int) -> None:
