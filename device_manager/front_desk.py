@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from device_manager import alerting, rolling_out, updates, upkeep
@@ -23,6 +24,7 @@ from device_manager.orders import Orders
 from device_manager.orders.spool import Order, Spool
 from device_manager.overview import Summary, summarise
 from device_manager.people import People
+from device_manager.people.outside import Provider
 from device_manager.people.passwords import Passwords
 from device_manager.ports import Deployment, Site
 from device_manager.releases.service import Releases
@@ -107,6 +109,18 @@ class FrontDesk:
     def orders_of(self, node: str) -> list[Order]:
         """Return the orders and commands of a node with their answers."""
         return Spool(self.settings.orders).orders(node)
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Who else may say who somebody is, None where none is set."""
+        if not self.settings.oidc.issuer:
+            return None
+        from device_manager.adapters.oidc import Provider as Oidc  # 60 ms that most fleets need not pay
+
+        web, kept = self.settings.web, self.settings.oidc_secret
+        address = web.address.rstrip("/") or f"http://{web.host}:{web.port}"
+        secret = kept.read_text("utf-8").strip() if kept.exists() else ""
+        return Oidc(self.settings.oidc, secret, f"{address}/sign-in/back")
 
     bench_steps = progress.STEPS
 

@@ -3,6 +3,7 @@
     passwords    argon2id, by argon2-cffi
     sessions     when a session ends; pure
     throttle     how many wrong passwords a name or an address may try; pure
+    outside      who an OpenID Connect provider knows, and which role that gives; pure
     service      the one way to add, change and remove people, to sign in and out
 
 A session's token is known to the browser alone: the store keeps its hash. A new one is made at every signing in, so

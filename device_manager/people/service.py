@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from device_manager.audit import Audit
 from device_manager.errors import UsageError
 from device_manager.people import passwords
+from device_manager.people.outside import OUTSIDE
 from device_manager.people.sessions import LONGEST_MS, TOUCH_MS, Session, form_token, is_alive, key_of
 from device_manager.people.throttle import Throttle
 from device_manager.ports import Clock
@@ -86,6 +87,9 @@ class People:
         """Give a person a new password and end their sessions; everybody may change their own."""
         if scope.actor != name:
             scope.require(ADMIN, "set another's password")
+        if self._person(name).password == OUTSIDE:
+            todo = "change it at the provider"
+            raise UsageError(expected="somebody with a password here", got=repr(name), todo=todo)
         self._store.put(self._person(name)._replace(password=self._hashing.hash(password)))
         self._store.end_sessions(name)
         self._audit.record(scope, "person.password", name)
@@ -114,6 +118,24 @@ class People:
                     self._throttle.failed(key, now_ms)
                 return None
             self._throttle.succeeded(keys[0])
+        return self._begin(person)
+
+    def sign_in_outside(self, name: str, role: str) -> SignedIn:
+        """Return a new session of somebody whom the provider knows, with the role that it gives them now.
+
+        UsageError when that is the name of somebody with a password here: whoever runs the provider is not them.
+        """
+        _check(name, role)
+        person = self._store.person(name)
+        if person and person.password != OUTSIDE:
+            todo = "ask an admin to remove the one with a password, or to give you another name there"
+            raise UsageError(expected="a name that nobody has here", got=repr(name), todo=todo)
+        if person is None or person.role != role:
+            before = {"role": person.role} if person else None
+            person = Person(name, role, OUTSIDE, person.added_ms if person else self._clock.now_ms())
+            self._store.put(person)
+            provider = Scope("oidc", ADMIN)
+            self._audit.record(provider, "person.role" if before else "person.add", name, before, {"role": role})
         return self._begin(person)
 
     def sign_out(self, token: str) -> None:

@@ -7,6 +7,7 @@
     releases/              what nodes can be updated to, see `device_manager.releases`
     orders/                signed orders to nodes, see `device_manager.orders`
     nodes/<node id>/       directories of virtual nodes, as their firmware sees them
+    oidc.secret            the secret at the OpenID Connect provider, where there is one
     serve.lock             held by the one manager that may run on this directory
 
 The directory comes from `--data DIR`, else `CITYNODE_DATA`, else the platform's place for data.
@@ -26,6 +27,7 @@ from device_manager.settings.values import (
     WEB,
     BrokerSettings,
     Listening,
+    OidcSettings,
     Public,
     Settings,
     Shard,
@@ -44,6 +46,7 @@ __all__ = [
     "Listening",
     "NO_WEB",
     "OFF",
+    "OidcSettings",
     "Public",
     "Settings",
     "Shard",

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,13 +18,14 @@ from device_manager.settings.values import (
     WEB,
     BrokerSettings,
     Listening,
+    OidcSettings,
     Public,
     Settings,
     Shard,
     WebSettings,
 )
 
-_TABLES = ("broker", "store", "web", "twin", "public", "shards")
+_TABLES = ("broker", "store", "web", "twin", "public", "shards", "oidc")
 _Value = TypeVar("_Value", str, int)
 
 
@@ -64,6 +66,7 @@ def save(settings: Settings) -> None:
         tiles=tiles,
         tiles_credit=credit,
         writable=writable,
+        oidc={key: json.dumps(text, ensure_ascii=False) for key, text in asdict(settings.oidc).items()},
         shards="".join(f'{shard.name} = "{shard.host}:{shard.port}"\n' for shard in settings.shards),
     )
     temporary = settings.file.with_suffix(".tmp")
@@ -95,6 +98,7 @@ def _parse(directory: Path, document: dict[str, object]) -> Settings:
         _take(tables["store"], "store.url", "", where),
         _public(tables["public"], where),
         _shards(tables["shards"], where),
+        _oidc(tables["oidc"], where),
     )
     for key in [*document, *(f"{name}.{key}" for name, table in tables.items() for key in table)]:
         raise SetupError(expected=f"only known keys in {where}", got=f"'{key}'", todo="check its spelling or remove it")
@@ -143,6 +147,18 @@ def _public(table: dict[str, object], where: Path) -> Public:
     if requests < 1:
         _refuse(where, "public.requests_per_minute", "1 or more", requests)
     return Public(grain, least, requests)
+
+
+def _oidc(table: dict[str, object], where: Path) -> OidcSettings:
+    default = OidcSettings()
+    found = OidcSettings(**{key: _take(table, f"oidc.{key}", text, where) for key, text in asdict(default).items()})
+    if found.issuer and not found.issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+        _refuse(where, "oidc.issuer", "a URL with https://", found.issuer)
+    if found.issuer and not (found.client and found.name and found.claim):
+        _refuse(where, "oidc.client", "client, name and claim", found.client)
+    if found.issuer and not (found.viewer or found.technician or found.admin):
+        _refuse(where, "oidc.viewer", "a value of the claim for at least one role", found.viewer)
+    return found
 
 
 def _shards(table: dict[str, object], where: Path) -> tuple[Shard, ...]:

@@ -38,6 +38,22 @@ tiles_credit = {tiles_credit}
 # While there are no users (`citynode user add`) it is for this machine only, and read-only unless this is true.
 writable = {writable}
 
+[oidc]
+# People of an OpenID Connect provider may sign in too; issuer empty: nobody. Its secret stands in oidc.secret beside
+# this file (none for a public client), and its address of return is the address of [web] + /sign-in/back.
+issuer = {oidc[issuer]}
+client = {oidc[client]}
+# What the button is called.
+label = {oidc[label]}
+# The claim with the name that a person gets here.
+name = {oidc[name]}
+# The claim with groups or roles (realm_access.roles is roles within realm_access), and which of them means what here;
+# who has none of them gets no access.
+claim = {oidc[claim]}
+viewer = {oidc[viewer]}
+technician = {oidc[technician]}
+admin = {oidc[admin]}
+
 [twin]
 # The open interfaces: SensorThings API, exports, public page. Port 0: they are not served.
 host = "{twin.host}"

@@ -78,6 +78,21 @@ class Public:
     requests_per_minute: int = 600
 
 
+@dataclass(frozen=True)
+class OidcSettings:
+    """A provider that people may sign in with: `claim` is where their groups stand, the next three what each role is
+    called there. Issuer "": none."""
+
+    issuer: str = ""
+    client: str = ""
+    label: str = "OpenID Connect"
+    name: str = "preferred_username"
+    claim: str = "groups"
+    viewer: str = ""
+    technician: str = ""
+    admin: str = ""
+
+
 GRAINS = (0, 15, 60, 1440)
 WEB = WebSettings(port=8080)
 TWIN = Listening(port=8081)
@@ -107,6 +122,7 @@ class Settings:
     store_url: str = ""
     public: Public = field(default_factory=Public)
     shards: tuple[Shard, ...] = ()
+    oidc: OidcSettings = field(default_factory=OidcSettings)
 
     def shard(self, name: str) -> Shard:
         """Return a further broker by its name; SetupError when there is none."""
@@ -124,6 +140,11 @@ class Settings:
     def database(self) -> Database:
         """The store: the file in this directory, or the server's database of `[store] url`."""
         return parse(self.store_url) if self.store_url else self.directory / "citynode.db"
+
+    @property
+    def oidc_secret(self) -> Path:
+        """The client's secret at the provider; absent for a public client."""
+        return self.directory / "oidc.secret"
 
     @property
     def identities(self) -> Path:

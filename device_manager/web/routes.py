@@ -9,7 +9,19 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from device_manager.scopes import ADMIN, TECHNICIAN, VIEWER
-from device_manager.web.pages import alerts, audit, bench, city, node, nodes, people, releases, rollouts, signing
+from device_manager.web.pages import (
+    alerts,
+    audit,
+    bench,
+    city,
+    node,
+    nodes,
+    outside,
+    people,
+    releases,
+    rollouts,
+    signing,
+)
 from device_manager.web.visit import Visit
 
 
@@ -61,6 +73,8 @@ ROUTES = (
     Asked("POST", "/me/password", VIEWER, people.password),
     Asked("GET", "/sign-in", "", signing.page),
     Asked("POST", "/sign-in", "", signing.sign_in),
+    Asked("GET", "/sign-in/outside", "", outside.leave),
+    Asked("GET", "/sign-in/back", "", outside.back),
     Asked("POST", "/sign-out", "", signing.sign_out),
     Asked("POST", "/look", "", signing.look),
 )

@@ -13,7 +13,15 @@ _YEAR_S = 31_536_000
 
 def page(visit: Visit) -> Response:
     """Ask for name and password."""
-    return visit.page("sign_in.html", next=local(visit.query.get("next", "/")), wrong=False, name="")
+    return ask(visit, local(visit.query.get("next", "/")))
+
+
+def ask(visit: Visit, next_page: str, status: int = 200, *, wrong: str = "", name: str = "") -> Response:
+    """Show the form; `wrong` says why it is shown again."""
+    desk = visit.desk
+    provider = desk.settings.oidc.label if desk.settings.oidc.issuer else ""
+    first = not desk.people.all()
+    return visit.page("sign_in.html", status, next=next_page, wrong=wrong, name=name, provider=provider, first=first)
 
 
 def sign_in(visit: Visit) -> Response:
@@ -23,7 +31,7 @@ def sign_in(visit: Visit) -> Response:
     signed = visit.desk.people.sign_in(name, password if isinstance(password, str) else "", address)
     next_page = local(visit.field("next") or "/")
     if signed is None:
-        return visit.page("sign_in.html", 403, next=next_page, wrong=True, name=name)
+        return ask(visit, next_page, 403, wrong=visit.words("Name or password is wrong."), name=name)
     return begin(visit, signed, next_page)
 
 
