@@ -12,7 +12,10 @@ def page(visit: Visit) -> Response:
     """Show open alerts, silences that hold, and what was over lately."""
     alerts = visit.desk.alerts
     over = [alert for alert in alerts.alerts(closed=True, limit=MOST_CLOSED * 2) if alert.cleared_ms is not None]
-    return visit.page("alerts.html", alerts=alerts.alerts(), silences=alerts.silences(), over=over[:MOST_CLOSED])
+    titles = {row.summary.node: row.site.title for row in visit.desk.snapshot().rows if row.site}
+    return visit.page(
+        "alerts.html", alerts=alerts.alerts(), silences=alerts.silences(), over=over[:MOST_CLOSED], titles=titles
+    )
 
 
 def acknowledge(visit: Visit) -> Response:

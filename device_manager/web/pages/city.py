@@ -42,10 +42,16 @@ def _found(visit: Visit) -> dict[str, Any]:
         "faulty": states.by_urgency([row for row in snapshot.rows if states.is_faulty(row)]),
         "most": MOST_LISTED,
         "counts": states.counts(snapshot.rows),
+        "why": _open_alerts(visit),
         "css": states.css,
         "shown": states.shown,
         "number": number,
     }
+
+
+def _open_alerts(visit: Visit) -> dict[str, str]:
+    """Return the title of each node's worst open alert."""
+    return {node: alert.title for alert in reversed(visit.desk.alerts.alerts()) for node in alert.nodes}
 
 
 def _marker(row: Row, frame: Frame, quantity: str) -> dict[str, Any]:
