@@ -44,7 +44,7 @@ def list_(
 def _cells(alert: "Alert", now_s: float) -> list[Any]:
     state = "over" if alert.cleared_ms is not None else "silenced" if alert.silenced else alert.severity
     since = age(max(0, int(now_s - alert.since_ms / 1000)))
-    return [alert.number, state, since, alert.text, alert.acknowledged_by, alert.next_step]
+    return [alert.number, state, since, alert.text, alert.acknowledged_by, alert.todo]
 
 
 @app.command()

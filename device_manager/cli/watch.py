@@ -70,12 +70,12 @@ def _alerts(alerts: list["Alert"], now_ms: int) -> Any:
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    for column in ("alert", "since", "what", "next step"):
-        made.add_column(column, overflow="ellipsis", no_wrap=True)
+    for column, share in (("alert", None), ("since", None), ("what", 3), ("next step", 2)):
+        made.add_column(column, overflow="ellipsis", no_wrap=True, ratio=share)
     for alert in alerts:
         since = age(max(0, (now_ms - alert.since_ms) // 1000)) or ""
         style = "dim" if alert.silenced or alert.acknowledged_by else _SEVERITIES[alert.severity]
-        made.add_row(str(alert.number), since, Text(alert.text, style), Text(alert.next_step))
+        made.add_row(str(alert.number), since, Text(alert.text, style), Text(alert.todo))
     return made
 
 
@@ -86,7 +86,7 @@ def _nodes(rows: list["Summary"], room: int) -> Any:
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     for column in ("node", "site", "state", "seen", "buffered", "lost", "why"):
-        made.add_column(column, overflow="ellipsis", no_wrap=True)
+        made.add_column(column, overflow="ellipsis", no_wrap=True, ratio=1 if column == "why" else None)
     ordered = sorted(rows, key=lambda row: (_WORST.index(row.state), row.node))
     for row in ordered[:room]:
         cells = (row.node, row.title or "-", age(row.age_s) or "-", str(row.buffered or 0), str(row.lost), row.reason)

@@ -58,6 +58,11 @@ class Alert:
             return f"{who}: {self.title}"
         return f"{who}: {self.title}, {self.value:g} {self.unit} (limit {self.limit:g})"
 
+    @property
+    def todo(self) -> str:
+        """The next step, with the node's name in the place of NODE where the alert is about one."""
+        return self.next_step.replace("NODE", self.nodes[0]) if len(self.nodes) == 1 else self.next_step
+
 
 class Notice(NamedTuple):
     """Something to send: `kind` is RAISED, ESCALATED or CLEARED."""

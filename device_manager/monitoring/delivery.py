@@ -97,7 +97,7 @@ def message(notice: Notice, fleet: str) -> Message:
         f"severity   {alert.severity}{', because nobody acknowledged it' if notice.kind == 'escalated' else ''}",
         f"nodes      {', '.join(alert.nodes) or '-'}",
         *([f"with it    {', '.join(alert.explained)}"] if alert.explained else []),
-        *([] if over else [f"next step  {alert.next_step}", f"acknowledge with `citynode alert ack {alert.number}`"]),
+        *([] if over else [f"next step  {alert.todo}", f"acknowledge with `citynode alert ack {alert.number}`"]),
     ]
     return Message(f"[{fleet}] {'over: ' if over else ''}{alert.text}", "\n".join(lines) + "\n")
 
@@ -119,7 +119,7 @@ def as_document(notice: Notice, fleet: str) -> dict[str, Any]:
         "unit": alert.unit,
         "since": iso(alert.since_ms / 1000),
         "until": None if alert.cleared_ms is None else iso(alert.cleared_ms / 1000),
-        "next_step": alert.next_step,
+        "next_step": alert.todo,
     }
 
 
