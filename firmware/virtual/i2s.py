@@ -48,6 +48,11 @@ class I2S(io.IOBase):
             return 0
         return argument & _READABLE if self._held() >= self._rate * _LEAST_MS // 1000 else 0
 
+    def readable_in_ms(self) -> int:
+        """How long until then, 0 when it is; for a poll that does not wait by the PC's clock."""
+        wanted = self._rate * _LEAST_MS // 1000 - self._held()
+        return -(-wanted * 1000 // self._rate) if wanted > 0 else 0
+
     def deinit(self) -> None:
         """Stop the clock."""
         self._open = False

@@ -16,10 +16,5 @@ POLLIN, POLLOUT, POLLERR, POLLHUP = _select.POLLIN, _select.POLLOUT, _select.POL
 
 
 def poll() -> object:
-    """A poll object: the port's own at factor 1."""
-    inner = _select.poll()
-    if time.factor == 1:
-        return inner
-    from firmware.virtual.faster_poll import Poll
-
-    return Poll(inner)
+    """A poll object that waits by the clock of `time`."""
+    return time.waiting(_select.poll())

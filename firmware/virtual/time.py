@@ -4,14 +4,15 @@
                                               models follow, because they ask here
 "factor_from_s": 1763000000                   the Unix time at which virtual and true time were the same, so that nodes
                                               and restarts agree; without it: the start of the process
+"pacer": [port, "node"]                       time passes when nothing is left to do: see `paced_time`
 "clock": {"unix_s": 0}                        the clock starts at 1970 and is never set
 "clock": {"unix_s": 0, "sync_after_s": 20}    it is set right 20 s after the start
 
 Deadlines pass as fast as everything else: at factor 60 a broker has 0.25 s for an answer within 15. Ticks never wrap
 here; tests give `hal.clock.Clock` some that do.
 
-A node with none of these has the port's own clock, which can be set: the rest is `virtual_time`, and stays out of the
-heap that stands for the chip's.
+A node with none of these has the port's own clock, which can be set: the rest is in modules of its own, and stays out
+of the heap that stands for the chip's. `waiting` makes the port's poll wait by the same clock.
 """
 
 import json
@@ -39,7 +40,7 @@ finally:
 del _path
 
 __all__ = ("gmtime", "localtime", "mktime", "sleep", "sleep_ms", "sleep_us", "ticks_add", "ticks_cpu", "ticks_diff")
-__all__ += ("factor", "set_unix_s", "ticks_ms", "ticks_us", "time", "time_ns")
+__all__ += ("factor", "set_unix_s", "ticks_ms", "ticks_us", "time", "time_ns", "waiting")
 
 factor = 1
 _ahead_ns = 0
@@ -61,6 +62,11 @@ def set_unix_s(unix_s: float) -> None:
     _ahead_ns = int(unix_s * 1000000000) - _true_time_ns()
 
 
+def waiting(poll: object) -> object:
+    """The port's poll waits by this clock."""
+    return poll
+
+
 def _settings() -> dict:
     try:
         with open("virtual.json") as file:
@@ -69,7 +75,11 @@ def _settings() -> dict:
         return {}
 
 
-if _settings().get("clock") or _settings().get("factor", 1) != 1:
+_found = _settings()
+if "pacer" in _found:
+    from firmware.virtual.paced_time import Poll as waiting
+    from firmware.virtual.paced_time import set_unix_s, sleep, sleep_ms, sleep_us, ticks_ms, ticks_us, time, time_ns
+elif _found.get("clock") or _found.get("factor", 1) != 1:
     from firmware.virtual.virtual_time import (
         factor,
         set_unix_s,
@@ -80,4 +90,6 @@ if _settings().get("clock") or _settings().get("factor", 1) != 1:
         ticks_us,
         time,
         time_ns,
+        waiting,
     )
+del _found

@@ -75,6 +75,15 @@ def time() -> float:
     return time_ns() / 1000000000
 
 
+def waiting(poll: object) -> object:
+    """The port's poll, by this clock."""
+    if factor == 1:
+        return poll
+    from firmware.virtual.faster_poll import Poll
+
+    return Poll(poll)
+
+
 def _read_settings() -> None:
     global factor, _ahead_ns, _clock
     try:

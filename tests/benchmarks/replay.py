@@ -1,16 +1,18 @@
-"""A fleet on fast clocks for `fault_detection`: real nodes, real broker, real ingest, and the monitor that ships.
+"""A fleet in virtual time for `fault_detection`: real nodes, real broker, real ingest, and the monitor that ships.
 
-    with Replay(folder, factor=30, firmware=compile_firmware(folder)) as replay:
-        replay.add("node-01", Timing(), node={"sensors": [..]}, virtual={"i2c": ..}).start()
+    with Replay(folder, firmware=compile_firmware(folder)) as replay:
+        replay.start(replay.add("node-01", Timing(), node={"sensors": [..]}, virtual={"i2c": ..}))
         replay.run(600)                     # virtual seconds
         replay.alerts()
 
-Virtual time is `factor` times as fast as true time, and the same for nodes, ingest and monitor.
+Nodes, ingest and monitor live by one `Pacer`, in steps of STEP_S: a step ends when every node has lived it, and the
+broker has taken what they sent; a look begins when that is committed. So no figure depends on how fast the PC is.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -33,38 +35,32 @@ from device_manager.ingest.service import IngestService
 from device_manager.monitoring.alert import Alert
 from device_manager.monitoring.facts import started_s
 from device_manager.overview import shadow_of
+from device_manager.registry.service import DECOMMISSIONED
 from device_manager.sessions import address
 from device_manager.settings import Timing
 from device_manager.shadow import JsonFold
 from device_manager.watching import Watcher
+from tests.benchmarks.pacer import Pacer
 from tests.benchmarks.speaking import Speaking
 from tests.conftest import find_micropython
 from tests.fleet.proxy import FAIR, Proxies, Weather
 
-LOOK_S = 15.0  # virtual
-PROXIED = 4  # nodes at most
-
-
-class FastClock:
-    """The `Clock` port: `factor` times as fast as true time since it was made."""
-
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-        self.began_s = time.time()
-
-    def now_ms(self) -> int:
-        return int(1000 * (self.began_s + (time.time() - self.began_s) * self.factor))
+STEP_S, LOOK_S = 2.0, 10.0  # virtual
+PULSE = "pulse"
+PATIENCE_S = 90.0
+PROXIED = 8  # nodes at most
 
 
 class Replay:
     """As a context manager broker, ingest and monitor run inside the block; nodes are started by whoever adds them."""
 
-    def __init__(self, folder: Path, factor: int, firmware: Path) -> None:
+    def __init__(self, folder: Path, firmware: Path, step_s: float = STEP_S) -> None:
         """`firmware` is what `compile_firmware` made."""
         self.settings = app.initialise(
             folder / "data", name="replay", host="127.0.0.1", port=any_port("127.0.0.1"), broker="mosquitto"
         )
-        self.clock = FastClock(factor)
+        self.clock = Pacer(time.time())
+        self._step_s, self._look_ms, self._beat = step_s, 0, threading.Event()
         self.broker = Mosquitto(self.settings)
         self.supervisor = Supervisor(self.broker)
         self.nodes: dict[str, VirtualNode] = {}
@@ -88,6 +84,7 @@ class Replay:
             parts.callback(store.close)
             session = PahoBroker(address(self.settings), self.clock)
             ingest = IngestService(session, Committer(store, Cbor2Codec(), JsonFold()), self.clock)
+            ingest.on_wish = lambda node, fields: self._beat.set()
             ingest.start()
             parts.callback(ingest.stop)
             away, waiting = self.supervisor.was_away, lambda: ingest.waiting
@@ -95,7 +92,10 @@ class Replay:
             parts.callback(self._watcher.close)
             parts.callback(lambda: [node.kill() for node in self.nodes.values()])
             parts.callback(lambda: [speaker.stop() for speaker in self.speakers.values()])
+            parts.callback(self.clock.close)
             self._parts = parts.pop_all()
+        self._pulse = self.speak(PULSE)
+        self._pulse.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,14 +114,25 @@ class Replay:
             port = self._proxies.ports[len(self._proxied)]
             self._proxied.append(name)
             change(directory / "node.json", {"brokers": [{**row, "port": port} for row in brokers]})
-        fast = {"factor": self.clock.factor, "factor_from_s": int(self.clock.began_s)}
-        change(directory / "virtual.json", {**virtual, **fast})
+        change(directory / "virtual.json", {**virtual, "pacer": [self.clock.port, name]})
         return self.switch_on(directory)
 
     def switch_on(self, directory: Path) -> VirtualNode:
         """Return the node of a directory, which runs once it is started."""
         self.nodes[directory.name] = VirtualNode(directory, self._micropython, self._firmware)
         return self.nodes[directory.name]
+
+    def start(self, node: VirtualNode) -> None:
+        """Switch a node on; no time passes before it runs."""
+        self.clock.expect()
+        node.start()
+
+    def retire(self, name: str) -> None:
+        """Take a node that has shown what it should out of the fleet; its alerts stay."""
+        self.nodes[name].kill()
+        del self.nodes[name]
+        with open_fleet(self.settings) as fleet:
+            fleet.registry.admit(name, DECOMMISSIONED, scope=local())
 
     def speak(self, name: str) -> Speaking:
         """Register a node, and speak as it."""
@@ -148,11 +159,22 @@ class Replay:
                 action()
             for speaker in self.speakers.values():
                 speaker.tick()
+            self.clock.step(self._step_s)
+            if self.broker.alive():
+                self._pulse.ping()
             for node in self.nodes.values():
                 if node.process is not None and node.process.poll() == RESET_EXIT_CODE:
-                    node.start()
-            self._watcher.look()
-            time.sleep(LOOK_S / self.clock.factor)
+                    self.start(node)
+            if now_ms >= self._look_ms:  # one look a step where steps are longer
+                self._look_ms = now_ms + int(1000 * LOOK_S)
+                self._settle()
+                self._watcher.look()
+
+    def _settle(self) -> None:
+        """Wait until all that was sent is committed: the pulse's word goes the same way, behind it."""
+        self._beat.clear()
+        if self.broker.alive() and self._pulse.ping() and not self._beat.wait(PATIENCE_S):
+            raise TimeoutError(f"expected the pulse's message to be committed; got nothing in {PATIENCE_S:.0f} s")
 
     def weather(self, node: str, weather: Weather) -> None:
         """Change the network between a proxied node and the broker, now; connections stand."""
@@ -168,7 +190,7 @@ class Replay:
     def ready(self, age_s: float) -> bool:
         """True when every node has run for so long, and something of it is committed."""
         with open_fleet(self.settings) as fleet:
-            shadows = [shadow_of(view) for view in fleet.registry.nodes()]
+            shadows = [shadow_of(view) for view in fleet.registry.nodes() if view.name != PULSE]
         starts = [started_s(shadow) if shadow.frames else None for shadow in shadows]
         return all(start is not None and start < self.clock.now_ms() / 1000 - age_s for start in starts)
 

@@ -23,6 +23,7 @@ from firmware.wire import messages
 from tests.fakes.speaker import Speaker
 
 BOOT, EVERY_S, RECORDS = 5, 300, 5
+PATIENCE_S = 90.0
 CHANNELS = (["temperature", "Cel", 10, "air"],)
 
 
@@ -57,6 +58,16 @@ class Speaking:
         """Change what health says; `clock_s` is how far its clock is ahead."""
         self._says.update(fields)
         self._due_s = 0
+
+    def ping(self) -> bool:
+        """Ask for a part of a release that does not exist, which changes nothing; True once the broker has it."""
+        message = self._log.message("want", messages.encode("want", {"sha256": bytes(32), "offset": 0, "count": 1}))
+        try:
+            said = self._client.publish(message.topic, message.payload, qos=1)
+            said.wait_for_publish(PATIENCE_S)
+            return said.is_published()
+        except RuntimeError:  # not connected: the broker is away
+            return False
 
     def spoil_frames(self) -> None:
         """Send frames that end in the middle from now on."""
