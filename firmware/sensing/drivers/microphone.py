@@ -33,8 +33,8 @@ def open(row: dict, buses):
 class Microphone:
     """See `firmware.sensing.drivers` for the protocol.
 
-    The flag FAULT on a present second: samples were lost in it, or the line stood still for 20 ms, as it does when a
-    microphone starts anew. OUT_OF_RANGE: overload, or within 6 dB of the
+    The flag FAULT on a present second: samples were lost in it, or the line stood still for 20 ms. WARM_UP
+    beside it: the line moves again, as when a microphone starts anew. OUT_OF_RANGE: overload, or within 6 dB of the
     microphone's own noise. `aggregate` makes what a record needs for LAeq and LN of 1/8-s levels.
     """
 
@@ -58,7 +58,7 @@ class Microphone:
         self._task: asyncio.Task | None = None
         self._error = ""
         self._settling = True
-        self._still = 0  # seconds that are flagged because the line stood still
+        self._still = self._anew = 0  # seconds that are flagged because the line stood still, and with what
         name = (model, EQUALISER_IDS[equaliser], self._rate_hz, sensitivity / 10)
         self.calibration = "%s, equaliser %d at %d Hz, %.1f dBFS at 94 dB" % name
 
@@ -93,7 +93,7 @@ class Microphone:
         if meter.blocks < LEAST_BLOCKS:
             return self._flag(flags, at, quality.FAULT)
         values[at], values[at + 1], values[at + 2] = meter.laeq, meter.lafmax, meter.lafmin
-        self._flag(flags, at, meter.flags | (quality.FAULT if self._still else 0))
+        self._flag(flags, at, meter.flags | (self._anew if self._still else 0))
         self._still = max(0, self._still - 1)
 
     def _flag(self, flags: list, at: int, bits: int) -> None:
@@ -109,8 +109,10 @@ class Microphone:
                 chunks += 1
                 if chunks == STRAP_CHUNK:
                     self._check_strap()
-                if not self._moves(self._slot):
-                    self._still = STILL_SECONDS
+                if self._moves(self._slot):
+                    self._anew = quality.FAULT | quality.WARM_UP  # its supply dipped, and it runs again
+                else:
+                    self._still, self._anew = STILL_SECONDS, quality.FAULT
                 self.meter.feed(self._buf, ticks_ms())
         except OSError as error:
             self._error = "expected samples on the I2S bus, got %s" % error
