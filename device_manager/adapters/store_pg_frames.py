@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LEADER_LOCK = 0x636E_0002  # advisory: who numbers
 _COLUMNS = "number, received_ms, start_s, seq, node_id, log_id, kind, payload"
+# Rows that came by other ways than ours (a restore by hand) may lie above: no number is given twice.
+_HEAD = "SELECT greatest(head, (SELECT max(number) FROM frame WHERE number > head)) FROM numbered"
 _TYPES = ("int8", "int8", "int8", "int8", "int4", "int4", "int2", "bytea")
 
 
@@ -91,7 +93,7 @@ class PgStore(SqlStore):
                 with connection.begin():
                     if not connection.exec_driver_sql("SELECT pg_try_advisory_lock(?)", (LEADER_LOCK,)).scalar():
                         raise _other_leader(connection, self._server)
-                    head = connection.exec_driver_sql("SELECT head FROM numbered").scalar_one()
+                    head = connection.exec_driver_sql(_HEAD).scalar_one()
             except BaseException:
                 connection.close()
                 raise

@@ -4,7 +4,8 @@ As `ingest_sqlite`, with a server of its own (fsync on, stock settings) that tak
 processor time a frame stands beside. Then frames come at half of the rate that was reached, and the time from a frame's
 PUBLISH to the watermark that covers it is taken; a batch gathers for 20 ms.
 
-Beside it a row a value (COPY, in batches of 2,000 frames), and the discarding subscriber.
+Beside it a row a value (COPY, in batches of 2,000 frames), the discarding subscriber, and a flow in Node-RED, which npm
+installs (`node_red`); where it cannot, the row says what kept it from that.
 
 Short form: half of the frames, a latency run of 3 s instead of 10.
 """
@@ -12,6 +13,7 @@ Short form: half of the frames, a latency run of 3 s instead of 10.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,12 +22,15 @@ import psycopg
 
 from device_manager.adapters.store_engine import create_database
 from device_manager.database import ServerDatabase
+from tests.benchmarks import node_red
 from tests.benchmarks.city_store import channels_payload
 from tests.benchmarks.ingest_sqlite import FRAMES, ROW_FRAMES, SHAPES, _drain, _messages, _mosquitto, _name, _publish
 from tests.benchmarks.pacing import latencies_ms
 from tests.benchmarks.row import Row, at_least, at_most
 from tests.fakes import postgres
 from tests.fakes.speaker import NOW_MS
+
+FLOW_FRAMES = 3000
 
 
 def run(short: bool) -> list[Row]:
@@ -46,6 +51,7 @@ def run(short: bool) -> list[Row]:
             rows.append(at_least(f"ingest_postgres, {shape}", ingest["rate"], "frames/s", 10_000, beside, form))
             rows.append(_cost(shape, discard, read, ingest, per_row, form))
             rates.append(ingest["rate"])
+        rows.append(_node_red(Path(folder), server, rates[1]))
         rows.append(_latency(Path(folder), server, min(rates) / 2, 3.0 if short else 10.0))
     return rows
 
@@ -65,6 +71,26 @@ def _cost(
     )
     name = f"ingest_postgres, {shape}, processor time"
     return at_most(name, ingest["cpu_us"] / discard["cpu_us"], "x discarding", 2.5, beside, form)
+
+
+def _node_red(folder: Path, server: postgres.Postgres, ours: float) -> Row:
+    """Return the row of a Node-RED flow that has the same broker, server and frames."""
+    name, flow = "ingest_postgres, a flow in Node-RED", folder / "flow"
+    flow.mkdir()
+    reason = node_red.install(flow)
+    if reason:
+        return Row(name, math.nan, "frames/s", beside=f"not run: {reason}", form="left out")
+    database = server.database("node_red")
+    with _mosquitto(folder) as port:
+        node_red.prepare(flow, port, database)
+        _publish(port, list(_messages(SHAPES["50 nodes"], FLOW_FRAMES)))
+        before_s = server.cpu_s()
+        found = node_red.drained(flow, database, FLOW_FRAMES)
+    server_us = 1e6 * (server.cpu_s() - before_s) / FLOW_FRAMES
+    beside = (
+        f"{found['cpu_us']:.0f} us and the server {server_us:.0f} us a frame; citynode {ours / found['rate']:.0f} times"
+    )
+    return Row(name, found["rate"], "frames/s", beside=beside, form=f"{FLOW_FRAMES} frames")
 
 
 def _latency(folder: Path, server: postgres.Postgres, rate: float, seconds: float) -> Row:
@@ -105,6 +131,7 @@ def prepared(server: postgres.Postgres, name: str, nodes: int) -> ServerDatabase
         raw.execute("CREATE TABLE frame_2026_02 PARTITION OF frame FOR VALUES FROM (1769904000000) TO (1772323200000)")
         heads = [(n, NOW_MS, 0, n, n, 1, channels_payload(n)) for n in range(1, nodes + 1)]
         copied(raw, "frame (number, received_ms, seq, node_id, log_id, kind, payload)", heads)
+        raw.execute("UPDATE numbered SET head = %s", (nodes,))
     with psycopg.connect(database.url, autocommit=True) as raw:
         raw.execute("ANALYZE")
     return database

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -92,6 +93,16 @@ def test_writer_knows_what_is_there_and_goes_on_behind_the_gap(both: tuple[Path,
         assert step.record(2, 5) == known[2, 5]
         assert step.record(2, EACH + 1) is None
         assert step.head == LAST  # type: ignore[attr-defined]
+
+
+def test_number_is_not_given_twice_when_rows_lie_above_the_highest_that_is_noted(
+    both: tuple[Path, ServerDatabase],
+) -> None:
+    with psycopg.connect(both[1].url, autocommit=True) as raw:
+        raw.execute("UPDATE numbered SET head = 700")
+        with closing(open_store(both[1])) as store, store.begin() as step:
+            assert step.head == LAST  # type: ignore[attr-defined]
+        raw.execute("UPDATE numbered SET head = %s", (LAST,))
 
 
 def test_pack_command_says_what_it_gave_back_and_refuses_a_file(
