@@ -21,6 +21,7 @@ NOT_BENCHMARKS = {
     "feed",
     "fault_cases",
     "fault_list",
+    "node_red",
     "pacer",
     "pacing",
     "replay",

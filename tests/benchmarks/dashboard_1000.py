@@ -6,6 +6,8 @@ the frames of 1,000 nodes at the level of the protocol, each every FRAME_S. One 
 
 Memory is that of the manager's and the dashboard's process (pages of their own), and the page's JS heap after a forced
 collection, at the end against the end of the first quarter. Short: two minutes of it instead of 30.
+
+Then the two pages again with the same history in PostgreSQL, in which the manager stores what comes meanwhile.
 """
 
 from __future__ import annotations
@@ -21,19 +23,25 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from playwright.sync_api import CDPSession, Page, sync_playwright
+import psycopg
+from playwright.sync_api import Browser, CDPSession, Page, Playwright, sync_playwright
 
 from device_manager import app
+from device_manager import settings as settings_file
 from device_manager.adapters.broker_process import any_port
+from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_rebuild import rebuild
+from device_manager.database import ServerDatabase
 from device_manager.load import name
 from device_manager.settings import Settings, WebSettings
 from tests.benchmarks.row import Row, at_least, at_most
 from tests.data import real_day
+from tests.fakes import postgres
 from tests.fakes.painted_fleet import paint
 from tests.waiting import wait_for
 
@@ -56,7 +64,50 @@ class Memory(NamedTuple):
 
 def run(short: bool) -> list[Row]:
     """Return rows for the first page, the node's page, and the memory of all three."""
-    return measured(120 if short else FULL_S)
+    return [*measured(120 if short else FULL_S), *on_server()]
+
+
+def on_server() -> list[Row]:
+    """Return the rows of both pages with PostgreSQL behind them."""
+    with tempfile.TemporaryDirectory() as folder, postgres.server(form=postgres.STOCK) as server:
+        settings = _city(Path(folder))
+        database = server.database("city")
+        copy_store(settings.database, database)
+        settings = replace(settings, store_url=database.url)
+        settings_file.save(settings)
+        with (
+            sync_playwright() as playwright,
+            _browser(playwright) as browser,
+            _manager(settings) as manager,
+            _load(settings, LOOK_S),
+        ):
+            return _pages(_page(browser, settings), manager, "PostgreSQL, ")
+
+
+def _pages(page: Page, manager: psutil.Process, where: str = "", form: str = "full") -> list[Row]:
+    """Return a row for the first page and one for a node's page."""
+    web = _dashboard_of(manager)
+    first, first_cpu = _median_s(page, web, "/", f"document.querySelectorAll('#markers a').length === {NODES}")
+    drawn = "document.querySelectorAll('.plots .line').length >= 15"
+    node, node_cpu = _median_s(page, web, f"/nodes/{BIG}?span=30d", drawn)
+    beside, name = f"{NODES} nodes on the map; {first_cpu}", f"dashboard_1000, {where}"
+    return [
+        at_most(f"{name}first page usable", first, "s", 2.0, beside, form),
+        at_most(f"{name}node page, 30 days x 15 channels", node, "s", 1.5, node_cpu, form),
+    ]
+
+
+@contextmanager
+def _browser(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def _page(browser: Browser, settings: Settings) -> Page:
+    return browser.new_page(base_url=f"http://127.0.0.1:{settings.web.port}")
 
 
 def measured(seconds: int) -> list[Row]:
@@ -64,21 +115,15 @@ def measured(seconds: int) -> list[Row]:
     form = "full" if seconds == FULL_S else f"{seconds / 60:g} min of updates instead of 30"
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = _city(Path(folder))
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
-        with _manager(settings) as manager, _load(settings, seconds):
-            page = browser.new_page(base_url=f"http://127.0.0.1:{settings.web.port}")
-            web = _dashboard_of(manager)
-            first, first_cpu = _median_s(page, web, "/", f"document.querySelectorAll('#markers a').length === {NODES}")
-            drawn = "document.querySelectorAll('.plots .line').length >= 15"
-            node, node_cpu = _median_s(page, web, f"/nodes/{BIG}?span=30d", drawn)
+        with _browser(playwright) as browser, _manager(settings) as manager, _load(settings, seconds):
+            page = _page(browser, settings)
+            pages = _pages(page, manager, form=form)
             early, late, updates = _watched(page, manager, seconds)
             frames = _frames(settings)
-        browser.close()
     sizes = f"page {late.page:.1f} MB, dashboard {late.dashboard:.0f} MB, manager {late.manager:.0f} MB"
     grown = Memory(*(after - before for before, after in zip(early, late, strict=True)))
     return [
-        at_most("dashboard_1000, first page usable", first, "s", 2.0, f"{NODES} nodes on the map; {first_cpu}", form),
-        at_most("dashboard_1000, node page, 30 days x 15 channels", node, "s", 1.5, node_cpu, form),
+        *pages,
         at_least("dashboard_1000, live updates that differed", updates, "updates", seconds / LOOK_S / 4, form=form),
         Row("dashboard_1000, frames taken in meanwhile", frames, "frames", form=form),
         at_most("dashboard_1000, growth in the browser", grown.page, "MB", 5.0, sizes, form),
@@ -142,8 +187,12 @@ def _answers(port: int) -> bool:
 
 
 def _frames(settings: Settings) -> int:
+    sql = f"SELECT count(*) FROM frame WHERE log_id > {NODES}"
+    if isinstance(settings.database, ServerDatabase):
+        with psycopg.connect(settings.database.url) as server:
+            return int((server.execute(sql).fetchone() or (0,))[0])
     with closing(sqlite3.connect(settings.database, timeout=30)) as raw:
-        return int(raw.execute("SELECT count(*) FROM frame WHERE log_id > ?", (NODES,)).fetchone()[0])
+        return int(raw.execute(sql).fetchone()[0])
 
 
 def _median_s(page: Page, web: psutil.Process, path: str, ready: str) -> tuple[float, str]:

@@ -1,8 +1,9 @@
 """One ingest worker and two, fed from files, with a PostgreSQL of their own; then the brain numbers everything.
 
-"two workers": frames kept durable a second, two to one, medians of runs in turn. "processor time": of workers, server
-and brain together a frame, two workers to one. No broker, so that nothing else is on the cores. The brain's own rate,
-which all workers share, stands beside.
+"two workers": frames kept durable a second, two to one, medians of runs in turn. "by cores": two on two cores to one
+that has one core together with all of the server, as on a machine of half the size. "processor time": of workers,
+server and brain together a frame, two workers to one. No broker, so that nothing else is on the cores. The brain's own
+rate, which all workers share, stands beside.
 
 Short form: 20,000 frames a worker, 3 runs, instead of 60,000 and 7.
 """
@@ -10,6 +11,7 @@ Short form: 20,000 frames a worker, 3 runs, instead of 60,000 and 7.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,9 +43,10 @@ PATIENCE_S = 300.0
 
 
 class Figures(NamedTuple):
-    """Of one run: frames kept a second, processor time a frame (all), frames numbered a second."""
+    """Of one run: frames kept a second, cores in use meanwhile, processor time a frame (all), numbered a second."""
 
     rate: float
+    cores: float
     cpu_us: float
     brain_rate: float
 
@@ -52,18 +55,23 @@ def run(short: bool) -> list[Row]:
     """Return a row for the speed and one for the processor time."""
     frames, runs = (20_000, 3) if short else (60_000, 7)
     form = f"{frames} frames a worker, {runs} runs" + (" instead of 60000, 7" if short else "")
-    with tempfile.TemporaryDirectory() as folder, postgres.server() as server:
+    with tempfile.TemporaryDirectory() as folder, postgres.server(form=postgres.STOCK) as server:
         files = _files(Path(folder), frames)
-        found: dict[int, list[Figures]] = {1: [], 2: []}
+        found: dict[tuple[int, int], list[Figures]] = {(1, 2): [], (2, 2): [], (1, 1): []}  # workers, cores
         for at in range(runs):
-            for workers in found:
-                database = prepared(server, f"workers{workers}_{at}", NODES)
-                found[workers].append(_run(server, database, files[:workers], frames * workers))
-    one, two = (Figures(*map(median, zip(*found[workers], strict=True))) for workers in (1, 2))
-    beside = f"one {one.rate:.0f}/s, two {two.rate:.0f}/s, the brain {two.brain_rate:.0f}/s"
+            for (workers, cores), kept in found.items():
+                database = prepared(server, f"workers{workers}_{cores}_{at}", NODES)
+                kept.append(_run(server, database, files[:workers], frames * workers, cores))
+    one, two, alone = (Figures(*map(median, zip(*kept, strict=True))) for kept in found.values())
+    cores = f"cores in use: one {one.cores:.2f}, two {two.cores:.2f}"
+    beside = f"one {one.rate:.0f}/s, two {two.rate:.0f}/s, the brain {two.brain_rate:.0f}/s; {cores}"
+    by_cores = (
+        f"one on one core {alone.rate:.0f}/s, two on two {two.rate:.0f}/s; in use {alone.cores:.2f} and {two.cores:.2f}"
+    )
     cpu = f"one {one.cpu_us:.0f} us, two {two.cpu_us:.0f} us a frame, workers, server and brain"
     return [
         at_least("ingest_workers, two workers", two.rate / one.rate, "x one", 1.7, beside, form),
+        Row("ingest_workers, by cores", two.rate / alone.rate, "x one", beside=by_cores, form=form),
         at_most("ingest_workers, processor time", two.cpu_us / one.cpu_us, "x one", 1.15, cpu, form),
     ]
 
@@ -78,7 +86,7 @@ def _files(folder: Path, frames: int) -> list[Path]:
     return files
 
 
-def _run(server: postgres.Postgres, database: ServerDatabase, files: list[Path], frames: int) -> Figures:
+def _run(server: postgres.Postgres, database: ServerDatabase, files: list[Path], frames: int, cores: int) -> Figures:
     server_s = server.cpu_s()
     command = [sys.executable, "-m", "tests.benchmarks.feed", database.url]
     feeds = [
@@ -88,7 +96,11 @@ def _run(server: postgres.Postgres, database: ServerDatabase, files: list[Path],
     for feed in feeds:
         assert feed.stdout is not None
         assert feed.stdout.readline() == "ready\n"
-    done = []
+    if cores == 1:
+        server.confine({0})
+        for feed in feeds:
+            os.sched_setaffinity(feed.pid, {0})
+    ready_s, done = server.cpu_s(), []
     for feed in feeds:
         assert feed.stdin is not None
         feed.stdin.write("go\n")
@@ -96,9 +108,11 @@ def _run(server: postgres.Postgres, database: ServerDatabase, files: list[Path],
     for feed in feeds:
         done.append(json.loads(feed.communicate()[0]))
     kept_s = max(d["ended"] for d in done) - min(d["began"] for d in done)
+    used = (sum(d["cpu_s"] for d in done) + server.cpu_s() - ready_s) / kept_s
+    server.confine(set(range(os.cpu_count() or 1)))
     brain_s, brain_cpu_s = _number(database, frames)
     cpu_s = sum(d["cpu_s"] for d in done) + brain_cpu_s + server.cpu_s() - server_s
-    return Figures(frames / kept_s, 1e6 * cpu_s / frames, frames / brain_s)
+    return Figures(frames / kept_s, used, 1e6 * cpu_s / frames, frames / brain_s)
 
 
 def _number(database: ServerDatabase, frames: int) -> tuple[float, float]:

@@ -42,7 +42,11 @@ def run(short: bool) -> list[Row]:
     """Return rows for completeness, memory, and ten million on paper."""
     nodes, frame_s, seconds = (60_000, 36, 180.0) if short else (1_000_000, 600, 3600.0)
     form = f"{nodes} nodes every {frame_s} s for {seconds:.0f} s"
-    with tempfile.TemporaryDirectory() as folder, postgres.server() as server, _mosquitto(Path(folder)) as port:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        postgres.server(form=postgres.STOCK) as server,
+        _mosquitto(Path(folder)) as port,
+    ):
         database = _registered(server, nodes)
         command = [sys.executable, "-m", "tests.benchmarks.drain", "ingest", str(port), database.url, str(10**12)]
         ingest = subprocess.Popen(command, cwd=ROOT)

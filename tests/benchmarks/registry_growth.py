@@ -34,7 +34,7 @@ def run(short: bool) -> list[Row]:
     """Return one row."""
     rounds = 7 if short else 25
     trace = Trace([[int(value) for value in row] for row in real_day.records()])
-    with postgres.server() as server:
+    with postgres.server(form=postgres.STOCK) as server:
         cities = [City(server, size) for size in SIZES]
         taken: dict[int, list[float]] = {size: [] for size in SIZES}
         for at in range(rounds + 1):

@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from tests.benchmarks.row import Row, at_most
-from tests.benchmarks.twin_store import served, twin_store
+from tests.benchmarks.twin_store import TwinStore, served, twin_stores
 
 DATASTREAMS = 500
 REPEATS = 15
@@ -25,13 +25,16 @@ OPTIONS = {
 
 
 def run(short: bool) -> list[Row]:
-    """Return a row for the plain request, with whole Datastreams beside it."""
-    store = twin_store(short)
+    """Return a row for the plain request to each store, with whole Datastreams beside it."""
+    return [_measured(where, store) for where, store in twin_stores(short)]
+
+
+def _measured(where: str, store: TwinStore) -> Row:
     with served(store) as server, server.client() as client:
         lean = _median(client, server.base, OPTIONS)
         whole = _median(client, server.base, {name: value for name, value in OPTIONS.items() if name != "$select"})
     beside = f"with everything that Datastreams say {whole:.0f} ms"
-    return [at_most("sta_latest, 500 datastreams", lean, "ms", 100, beside, store.form)]
+    return at_most(f"sta_latest, 500 datastreams{where}", lean, "ms", 100, beside, store.form)
 
 
 def _median(client: httpx.Client, base: str, options: dict[str, str]) -> float:

@@ -14,7 +14,7 @@ import orjson
 
 from tests.benchmarks.city_store import FIRST_S
 from tests.benchmarks.row import Row, at_most
-from tests.benchmarks.twin_store import MINUTE_DAYS, served, twin_store
+from tests.benchmarks.twin_store import MINUTE_DAYS, TwinStore, served, twin_stores
 from tests.fakes.naive_twin import iso
 
 OBSERVATIONS = MINUTE_DAYS * 1440
@@ -22,16 +22,18 @@ REPEATS = 9
 
 
 def run(short: bool) -> list[Row]:
-    """Return a row for the time until all pages are there."""
-    store = twin_store(short)
+    """Return a row for the time until all pages are there, from each store."""
+    return [_measured(where, store) for where, store in twin_stores(short)]
+
+
+def _measured(where: str, store: TwinStore) -> Row:
     with served(store) as server, server.client() as client:
         options = {"$filter": "properties/quantity eq 'pm2_5' and properties/aggregate eq 'raw'", "$select": "@iot.id"}
         streams = [d["@iot.id"] for d in client.get(server.base + "/Datastreams", params=options).json()["value"]]
         times = [_read(client, server.base, stream) for stream in itertools.islice(itertools.cycle(streams), REPEATS)]
     pages = -(-OBSERVATIONS // 10_000)
-    return [
-        at_most("sta_series, 43,200 observations", statistics.median(times), "ms", 500, f"{pages} pages", store.form)
-    ]
+    name = f"sta_series, 43,200 observations{where}"
+    return at_most(name, statistics.median(times), "ms", 500, f"{pages} pages", store.form)
 
 
 def _read(client: httpx.Client, base: str, stream: int) -> float:

@@ -67,7 +67,7 @@ def run(short: bool) -> list[Row]:
     """Return a row for an observation in each place and one for three years."""
     nodes, days = (20, 10) if short else (60, 15)
     form = f"{nodes} nodes, {days} days"
-    with postgres.server({"fsync": "off"}) as server:
+    with postgres.server({"fsync": "off"}, postgres.STOCK) as server:
         ten, thirty = (_sizes(server, nodes, days, records) for records in (10, 30))
     archived = ten.parquet + ten.derived
     window = WINDOW_DAYS / THREE_YEARS_DAYS

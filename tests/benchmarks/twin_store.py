@@ -2,6 +2,8 @@
 
 The last 30 days have a record a minute, as nodes send it; the years before have one every 10 minutes, because making
 them at a minute takes hours. Full: 200 nodes, 1095 days. The short form has 20 nodes and 120 days, and says so.
+
+On a server it is that store, copied by `citynode store copy` and packed, in a PostgreSQL with stock settings beside.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +27,15 @@ import httpx
 from device_manager import settings as settings_file
 from device_manager.adapters.broker_process import any_port
 from device_manager.adapters.store_accounts import SqlAccounts
+from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_operations import Operations
+from device_manager.adapters.store_packing import pack
 from device_manager.adapters.store_rebuild import rebuild
 from device_manager.settings import Listening, Settings
 from device_manager.twin.accounts import issue
 from tests.benchmarks.city_store import make_store
 from tests.conftest import ROOT
+from tests.fakes import postgres
 
 FULL = (200, 1095)
 SHORT = (20, 120)
@@ -39,7 +46,7 @@ HOST = "127.0.0.1"
 class TwinStore:
     """A data directory with a store; removed when nobody holds it any more."""
 
-    def __init__(self, nodes: int, days: int) -> None:
+    def __init__(self, nodes: int, days: int, *, on_server: bool = False) -> None:
         self.nodes, self.days = nodes, days
         self.folder = tempfile.TemporaryDirectory(dir=os.environ.get("CITYNODE_BENCHMARKS"))
         self.settings = Settings(Path(self.folder.name), twin=Listening(HOST, any_port(HOST)))
@@ -47,6 +54,18 @@ class TwinStore:
         self.observations = make_store(self.settings.database, nodes, MINUTE_DAYS, before_days=days - MINUTE_DAYS)
         self.rebuilt = rebuild(self.settings.database, processes=2)
         self.token = self._token()
+        if on_server:
+            self._move()
+
+    def _move(self) -> None:
+        """Have everything in PostgreSQL, which runs until the store is let go."""
+        stack = ExitStack()
+        database = stack.enter_context(postgres.server(form=postgres.STOCK)).database("twin")
+        weakref.finalize(self, stack.close)
+        copy_store(self.settings.directory / "citynode.db", database)
+        list(pack(database))
+        self.settings = replace(self.settings, store_url=database.url)
+        settings_file.save(self.settings)
 
     def _token(self) -> str:
         """Give an account that sees everything, as the twin has; without it there is public grain only."""
@@ -65,9 +84,14 @@ class TwinStore:
 
 
 @cache
-def twin_store(short: bool) -> TwinStore:
+def twin_store(short: bool, *, on_server: bool = False) -> TwinStore:
     """Return the store, made once a process."""
-    return TwinStore(*(SHORT if short else FULL))
+    return TwinStore(*(SHORT if short else FULL), on_server=on_server)
+
+
+def twin_stores(short: bool) -> list[tuple[str, TwinStore]]:
+    """Return (words for the name of a row, store): in a file, and on a server."""
+    return [("", twin_store(short)), (", PostgreSQL", twin_store(short, on_server=True))]
 
 
 class Server(NamedTuple):

@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -27,7 +27,8 @@ from tests.fakes.small_disk import SmallDisk
 
 START_S = 60.0
 _USER = "postgres"
-_INITDB = ("--wal-segsize=1",)  # so that few frames fill a file of the limit that stands for a full disk
+SMALL_LOG = ("--wal-segsize=1",)  # so that few frames fill a file of the limit that stands for a full disk
+STOCK: tuple[str, ...] = ()  # files of the log of 16 MB, a checkpoint each 1 GB: for what is measured
 
 
 def external() -> str | None:
@@ -38,7 +39,13 @@ def external() -> str | None:
 class Postgres:
     """One server on a socket in its own directory; `directory` must be short, and readable by other users."""
 
-    def __init__(self, directory: Path, settings: dict[str, str] | None = None, disk: SmallDisk | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: dict[str, str] | None = None,
+        disk: SmallDisk | None = None,
+        form: tuple[str, ...] = SMALL_LOG,
+    ) -> None:
         """On a `disk` of its own the data lies there; it needs root, which `unprivileged` says before."""
         self._folder, self._settings, self._disk = directory, settings or {}, disk
         self.data = directory / "data"
@@ -55,7 +62,7 @@ class Postgres:
             "--encoding=UTF8",
             "--locale=C",
             "--no-sync",
-            *_INITDB,
+            *form,
         )
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -106,6 +113,13 @@ class Postgres:
         """Return the URL of a database."""
         return f"postgresql://{_USER}@/{database}?host={quote(str(self._folder), safe='')}"
 
+    def confine(self, cores: set[int]) -> None:
+        """Let the server's processes run on some cores only; those that come later are free again."""
+        assert self.process is not None
+        for pid in _children(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(pid, cores)
+
     def database(self, name: str) -> ServerDatabase:
         """Make an empty database."""
         return make(self.url("postgres"), name)
@@ -134,11 +148,11 @@ def fresh(url: str) -> ServerDatabase:
 
 
 @contextmanager
-def server(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
+def server(settings: dict[str, str] | None = None, form: tuple[str, ...] = SMALL_LOG) -> Iterator[Postgres]:
     """Run one in a temporary directory."""
     folder = Path(tempfile.mkdtemp(prefix="cn-pg-"))
     folder.chmod(0o755)
-    running = Postgres(folder, settings)
+    running = Postgres(folder, settings, form=form)
     try:
         running.start()
         yield running
