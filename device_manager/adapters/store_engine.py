@@ -63,13 +63,14 @@ def open_writer(path: Database) -> Engine:
     return _open(path, "BEGIN IMMEDIATE", NullPool)
 
 
-def new_engines(path: Database, schema: str) -> tuple[Engine, Engine]:
-    """Return (reader, writer) of the tables beside the frames: `schema` on a server, else the file itself."""
+def new_engines(path: Database, schema: str, *, binary: bool = False) -> tuple[Engine, Engine]:
+    """Return (reader, writer) of the tables beside the frames: `schema` on a server, else the file itself. `binary`:
+    see `store_postgres.new_engine`."""
     if isinstance(path, ServerDatabase):
         from device_manager.adapters import store_postgres
 
         return (
-            store_postgres.new_engine(path, schema, QueuePool, snapshot=True),
+            store_postgres.new_engine(path, schema, QueuePool, snapshot=True, binary=binary),
             store_postgres.new_engine(path, schema, QueuePool),
         )
     return new_engine(path, "rw", "BEGIN", QueuePool), new_engine(path, "rw", "BEGIN IMMEDIATE", QueuePool)
@@ -78,7 +79,7 @@ def new_engines(path: Database, schema: str) -> tuple[Engine, Engine]:
 def _open_server(server: ServerDatabase, pool: type[Pool], *, snapshot: bool) -> Engine:
     from device_manager.adapters import store_postgres
 
-    engine = store_postgres.new_engine(server, "public", pool, snapshot=snapshot)
+    engine = store_postgres.new_engine(server, "public", pool, snapshot=snapshot, binary=snapshot)
     store_postgres.check_schema(engine, server)
     if snapshot:
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY"))

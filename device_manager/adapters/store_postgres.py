@@ -58,11 +58,14 @@ class _BinaryCursor(psycopg.Cursor[Any]):
         self.format = psycopg.pq.Format.BINARY
 
 
-def new_engine(server: ServerDatabase, schema: str, pool: type[Pool], *, snapshot: bool = False) -> Engine:
-    """Return an engine whose names are those of `schema`; `snapshot` for readers of one view."""
+def new_engine(
+    server: ServerDatabase, schema: str, pool: type[Pool], *, snapshot: bool = False, binary: bool = False
+) -> Engine:
+    """Return an engine whose names are those of `schema`; `snapshot` for readers of one view, `binary` for much of it
+    (SQLAlchemy cannot look at tables through it)."""
     options = f"-c search_path={schema} -c timezone=UTC"
     arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_S, "application_name": "citynode"}
-    if snapshot:
+    if binary:
         arguments["cursor_factory"] = _BinaryCursor
     engine = create_engine(
         server.url.replace("postgresql://", "postgresql+psycopg://", 1),

@@ -76,7 +76,7 @@ class SqlSeries:
         with translated(self._path):
             if isinstance(self._path, Path) and not self._path.exists():
                 _create(self._path)
-            self._engine, self._writer = new_engines(self._path, SCHEMA)
+            self._engine, self._writer = new_engines(self._path, SCHEMA, binary=True)
             if isinstance(self._path, ServerDatabase):
                 _create_on_server(self._writer)
             with self._connect() as connection:
