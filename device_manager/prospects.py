@@ -7,17 +7,17 @@ Composition, beside `watching.py`; `citynode quality` shows the scores.
 
 import argparse
 import json
-import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from device_manager.errors import SetupError
 from device_manager.monitoring.grouping import Subject
+from device_manager.periodic import Periodic, Step
 from device_manager.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from device_manager.series.archive import Archive
 
 DAY_S = 86_400
+HOUR_S = 3600.0
 COUNTERS_S = 36 * DAY_S
 """What is wrong with a counter shows against the same hours of its last weeks: four before eight days."""
 NODES_AT_ONCE = 50
 COUNTER_RULES = ("off", "crowd", "pattern")
-_log = logging.getLogger("citynode.alerts")
 Facts = Mapping[str, float]
 
 
@@ -160,39 +160,36 @@ def facts(settings: Settings, now_s: float) -> dict[Subject, dict[str, float]]:
     return found
 
 
-class Prospecting:
+class Prospecting(Periodic):
     """Runs this module beside the manager, so that ingest keeps its interpreter; `facts` is what the last run said."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, first_s: float = 0.0) -> None:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        self._thread: threading.Thread | None = None
         self.facts: dict[Subject, dict[str, float]] = {}
-
-    def start(self) -> None:
-        """Start a run unless one is under way."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="prospects", daemon=True)
-            self._thread.start()
+        waits = "scores and certificates are those of an hour ago"
+        super().__init__("prospects", Step(self._look_up, HOUR_S, first_s, waits))
 
     def stop(self) -> None:
-        """End a run that is under way."""
-        process = self._process
-        if process is not None:
-            process.kill()
-        if self._thread is not None:
-            self._thread.join()
+        """End, and a run that is under way."""
+        self._ended.set()
+        if self._process is not None:
+            self._process.kill()
+        super().stop()
 
-    def _run(self) -> None:
-        """Take the answer of one run; one that failed leaves the facts as they were, and says why."""
+    def _look_up(self) -> None:
+        """Take the answer of one run; SetupError when it fails, which leaves the facts as they were."""
         command = [sys.executable, "-m", "device_manager.prospects", "--data", str(self._directory)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             self._process = process
+            if self.ending():
+                process.kill()
             said, words = process.communicate()
         if process.returncode == 0:
-            self.facts = {Subject(*map(sys.intern, names)): known for *names, known in json.loads(said)}
-        elif process.returncode > 0:
-            _log.error("%s; scores and certificates are those of an hour ago", words.decode("utf-8", "replace")[-300:])
+            self.facts = {Subject(node, part): known for node, part, known in json.loads(said)}
+        elif not self.ending():
+            got = words.decode("utf-8", "replace")[-300:] or f"exit code {process.returncode}"
+            raise SetupError(expected="facts from device_manager.prospects", got=got, todo="run it to see all it says")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,22 +1,21 @@
-"""Composition of rollouts: what commands use, and the thread of the running manager. Beside `app.py`, as `updates` is.
+"""Composition of rollouts: what commands use, and the service of the running manager. Beside `app.py`, as `updates` is.
 
 with open_rollouts(settings.load(directory)) as rollouts:
     rollouts.start(1, scope=local())
 """
 
-import logging
 import math
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from device_manager.adapters.store_monitoring import SqlAlerts
 from device_manager.adapters.store_rollouts import SqlRollouts
-from device_manager.errors import CitynodeError, UsageError
+from device_manager.errors import UsageError
 from device_manager.fleet import Fleet, open_fleet
 from device_manager.monitoring.facts import CRASHES
 from device_manager.overview import shadow_of
+from device_manager.periodic import Periodic, Step
 from device_manager.ports import Clock, NodeView, Site
 from device_manager.registry.service import ACCEPTED
 from device_manager.releases.offering import Offers, Traffic
@@ -31,7 +30,6 @@ from firmware.wire import releases as wire
 EVERY_S = 5.0
 NEIGHBOURS = 5
 _ALLOWANCE_S = 900  # a frame of 5 minutes, on its way
-_log = logging.getLogger("citynode.rollouts")
 
 
 @dataclass
@@ -159,32 +157,15 @@ def rollouts_of(fleet: Fleet, settings: Settings, clock: Clock = SYSTEM) -> Open
     return OpenRollouts(rollouts, view, offers)
 
 
-class RollingOut:
-    """The thread of the running manager; `start` and `stop` once each. What is kept goes on at the next start."""
+class RollingOut(Periodic):
+    """The service of the running manager. What is kept goes on at the next start."""
 
     def __init__(self, settings: Settings, every_s: float = EVERY_S, clock: Clock = SYSTEM) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._every_s = every_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rolling-out", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        self._parts = ExitStack()
+        opened = self._parts.enter_context(open_rollouts(settings, clock))
+        super().__init__("rollouts", Step(opened.rollouts.step, every_s, waits="rollouts wait"))
 
     def stop(self) -> None:
         """End after the step that runs."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        with open_rollouts(self._settings, self._clock) as opened:
-            while not self._stopping.wait(self._every_s):
-                self._try(opened.rollouts.step)
-
-    def _try(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except CitynodeError as error:
-            _log.error("%s", error)
+        super().stop()
+        self._parts.close()

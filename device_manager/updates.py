@@ -1,12 +1,10 @@
-"""Composition of releases and updates: what commands use, and the thread of the running manager.
+"""Composition of releases and updates: what commands use, and the service of the running manager.
 
 Beside `app.py`, as `upkeep` is.
 """
 
 import logging
 import queue
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,9 +16,9 @@ from device_manager.adapters.store_offers import SqlOffers
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.audit import Audit
-from device_manager.errors import CitynodeError
 from device_manager.identities.order_keys import ReleaseKeys
 from device_manager.overview import shadow_of
+from device_manager.periodic import Periodic, Step
 from device_manager.ports import Broker, Clock
 from device_manager.releases.courier import Courier
 from device_manager.releases.offering import Offers
@@ -63,8 +61,8 @@ def open_offers(settings: Settings, operations: Operations | None = None, clock:
     return SqlOffers(operations or Operations(settings.database), require)
 
 
-class Updates:
-    """A thread of the running manager: offers to nodes, and the pieces that they ask for."""
+class Updates(Periodic):
+    """A service of the running manager: offers to nodes, and the pieces that they ask for."""
 
     def __init__(self, settings: Settings, broker: Broker, clock: Clock = SYSTEM) -> None:
         self._operations = Operations(settings.database)
@@ -73,17 +71,15 @@ class Updates:
         self._clock = clock
         self._courier = Courier(FileShelf(settings.releases), offers, broker, self._shadows)
         self._wishes: queue.Queue[tuple[str, Mapping[str, Any]]] = queue.Queue(_WISHES_MAX)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        super().__init__(
+            "updates",
+            Step(self._serve, STEP_S, waits="nodes ask again", by_wake=True),
+            Step(self._carry, STEP_S, first_s=0.0, waits="offers wait"),
+        )
 
     def stop(self) -> None:
-        """End the thread; nodes ask again."""
-        self._stopping.set()
-        self._thread.join()
+        """End after the step that runs; nodes ask again."""
+        super().stop()
         self._reader.close()
         self._operations.close()
 
@@ -93,23 +89,20 @@ class Updates:
             self._wishes.put_nowait((node, fields))
         except queue.Full:
             log.warning("too many wishes wait; %s must ask again", node)
+        self.wake()
 
-    def _run(self) -> None:
-        next_s = 0.0
-        while not self._stopping.is_set():
-            try:
-                self._serve(max(0.01, next_s - time.monotonic()))
-                if time.monotonic() >= next_s:
-                    next_s = time.monotonic() + STEP_S
-                    self._courier.step(self._clock.now_ms() / 1000)
-            except CitynodeError as error:
-                log.error("%s", error)
-
-    def _serve(self, timeout_s: float) -> None:
+    def _serve(self) -> None:
+        """Serve one wish, so that offers are never far behind many."""
         try:
-            self._courier.serve(*self._wishes.get(timeout=timeout_s))
+            node, fields = self._wishes.get_nowait()
         except queue.Empty:
             return
+        if not self._wishes.empty():
+            self.wake()
+        self._courier.serve(node, fields)
+
+    def _carry(self) -> None:
+        self._courier.step(self._clock.now_ms() / 1000)
 
     def _shadows(self, names: Iterable[str]) -> dict[str, Shadow]:
         wanted = set(names)

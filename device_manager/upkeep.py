@@ -10,9 +10,9 @@ Composition, beside `app.py`: also what the commands of `citynode ca` and `cityn
 
 import datetime
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -23,7 +23,6 @@ from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.audit import Audit
-from device_manager.errors import CitynodeError
 from device_manager.fleet import open_fleet
 from device_manager.identities import Authority
 from device_manager.identities.anchors import end_s
@@ -32,6 +31,7 @@ from device_manager.identities.order_keys import OrderKeys
 from device_manager.orders.courier import Courier
 from device_manager.orders.service import DECOMMISSION, Orders
 from device_manager.orders.spool import DONE, Order, Spool
+from device_manager.periodic import Periodic, Step
 from device_manager.ports import Broker
 from device_manager.registry import Scope
 from device_manager.registry.service import ACCEPTED, DECOMMISSIONED
@@ -52,50 +52,33 @@ def open_orders(settings: Settings) -> Orders:
     return Orders(Spool(settings.orders), keys, Authority.open(settings.identities), audit)
 
 
-class Upkeep:
-    """A thread of the running manager; `start` and `stop` once each."""
+class Upkeep(Periodic):
+    """A service of the running manager; what waits at its end is carried on by the next start."""
 
     def __init__(
         self, settings: Settings, publisher: Broker, broker: Mosquitto, order_due: Callable[..., object]
     ) -> None:
         """`order_due(settings, now_s, scope=)` orders what a roll-over of the CA needs."""
-        self._settings = settings
-        self._order_due = order_due
-        self._broker = broker
         self._reader = SqlReader(settings.database)
         self._seen, _ = self._reader.replies(0)
-        self._courier = Courier(Spool(settings.orders), publisher, self._replies)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        courier = Courier(Spool(settings.orders), publisher, self._replies)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        def step(work: Callable[[float], object], every_s: float, waits: str, first_s: float = STEP_S) -> Step:
+            return Step(lambda: work(time.time()), every_s, first_s, waits)
+
+        super().__init__(
+            "upkeep",
+            step(courier.step, STEP_S, "orders wait"),
+            step(partial(finish_decommissions, settings, broker), STEP_S, "who has wiped itself is locked out later"),
+            step(partial(order_due, settings, scope=BY_ITSELF), NODES_S, "the roll-over of the CA waits an hour"),
+            step(partial(renew_due, settings), NODES_S, "certificates of nodes are renewed an hour later"),
+            step(partial(renew_broker, settings, broker), BROKER_S, "certificates are renewed a day later", BROKER_S),
+        )
 
     def stop(self) -> None:
-        """End the thread; what waits is carried on by the next start."""
-        self._stopping.set()
-        self._thread.join()
+        """End after the step that runs."""
+        super().stop()
         self._reader.close()
-
-    def _run(self) -> None:
-        nodes_s, broker_s = time.monotonic(), time.monotonic() + BROKER_S
-        while not self._stopping.wait(STEP_S):
-            self._try(lambda: self._courier.step(time.time()))
-            self._try(lambda: finish_decommissions(self._settings, self._broker, time.time()))
-            if time.monotonic() >= nodes_s:
-                nodes_s = time.monotonic() + NODES_S
-                self._try(lambda: self._order_due(self._settings, time.time(), scope=BY_ITSELF))
-                self._try(lambda: renew_due(self._settings, time.time()))
-            if time.monotonic() >= broker_s:
-                broker_s = time.monotonic() + BROKER_S
-                self._try(lambda: renew_broker(self._settings, self._broker, time.time()))
-
-    def _try(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except CitynodeError as error:
-            log.error("%s", error)
 
     def _replies(self) -> list[tuple[str, bytes]]:
         self._seen, rows = self._reader.replies(self._seen)

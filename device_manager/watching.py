@@ -1,4 +1,4 @@
-"""The manager's thread that watches the fleet: reads shadows and newest frames, and gives the monitor its facts.
+"""The manager's service that watches the fleet: reads shadows and newest frames, and gives the monitor its facts.
 
     every 10 s    manager, nodes, sensors, flags of the newest frames
     every hour    certificates, quality scores of the last day, life of sensors
@@ -6,9 +6,6 @@
 Composition, beside `app.py`.
 """
 
-import logging
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
@@ -19,7 +16,6 @@ from device_manager.adapters.store_monitoring import SqlAlerts
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.alerting import document, load_rules
-from device_manager.errors import CitynodeError
 from device_manager.monitoring.alert import Notice
 from device_manager.monitoring.delivery import read_ways
 from device_manager.monitoring.facts import node_facts, sensor_facts, started_s
@@ -27,6 +23,7 @@ from device_manager.monitoring.flags import channel_facts, resettled
 from device_manager.monitoring.grouping import Subject
 from device_manager.monitoring.monitor import Look, Monitor
 from device_manager.overview import shadow_of
+from device_manager.periodic import Periodic, Step
 from device_manager.ports import Broker, Clock, NodeView
 from device_manager.prospects import Prospecting
 from device_manager.registry.service import ACCEPTED
@@ -35,8 +32,6 @@ from device_manager.settings import Settings
 from device_manager.shadow import Shadow
 
 EVERY_S = 10.0
-HOUR_S = 3600.0
-_log = logging.getLogger("citynode.alerts")
 Facts = Mapping[str, float]
 
 
@@ -114,8 +109,8 @@ def _beside(shadow: Shadow) -> dict[str, float]:
     return found
 
 
-class Watching:
-    """The thread; `start` and `stop` once each."""
+class Watching(Periodic):
+    """The service, with the two that it needs: what is looked up rarely, and who tells people."""
 
     def __init__(
         self,
@@ -128,34 +123,23 @@ class Watching:
         ways = senders(read_ways(document(settings)), settings.name, broker)
         self._deliverer = Deliverer(ways)
         self._watcher = Watcher(settings, broker_down, waiting, {}, self._deliverer.tell, SystemClock())
-        self._prospecting = Prospecting(settings.directory)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
+        self._prospecting = Prospecting(settings.directory, first_s=EVERY_S)
+        super().__init__("alerts", Step(self._look, EVERY_S, waits="alerts wait"))
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start all three."""
         self._deliverer.start()
-        self._thread.start()
+        self._prospecting.start()
+        super().start()
 
     def stop(self) -> None:
         """End after the look that runs; what waits to be told is tried once more."""
-        self._stopping.set()
-        self._thread.join()
+        super().stop()
         self._prospecting.stop()
         self._deliverer.stop()
         self._watcher.close()
 
-    def _run(self) -> None:
-        said, due_s = "", 0.0
-        while not self._stopping.wait(EVERY_S):
-            try:
-                if time.monotonic() >= due_s:
-                    due_s = time.monotonic() + HOUR_S
-                    self._prospecting.start()
-                self._watcher.slow = self._prospecting.facts
-                self._watcher.look()
-                said = ""
-            except CitynodeError as error:  # the store is busy or full: the next look sees the same fleet
-                if str(error) != said:
-                    said = str(error)
-                    _log.error("%s; alerts wait", said)
+    def _look(self) -> None:
+        """Look once; while the store is busy or full, the next look sees the same fleet."""
+        self._watcher.slow = self._prospecting.facts
+        self._watcher.look()
