@@ -136,9 +136,9 @@ class OpenRollouts:
     offers: Offers
 
     def traffic(self, rollout: Rollout) -> Traffic:
-        """Return the bytes sent for a rollout's standing offers, and what whole apps would have taken."""
-        found = self.offers.traffic()
-        ours = [one for node, one in found.items() if node in rollout.updates and rollout.updates[node].offered_ms]
+        """Return the bytes sent for its releases, the way back included, and what whole apps would have taken."""
+        found = self.offers.traffic({rollout.number, rollout.back} - {None})
+        ours = [one for node, one in found.items() if node in rollout.updates]
         return Traffic(sum(one.sent_bytes for one in ours), sum(one.whole_bytes for one in ours))
 
 

@@ -73,8 +73,8 @@ class Updates(Periodic):
         self._wishes: queue.Queue[tuple[str, Mapping[str, Any]]] = queue.Queue(_WISHES_MAX)
         super().__init__(
             "updates",
-            Step(self._serve, STEP_S, waits="nodes ask again", by_wake=True),
             Step(self._carry, STEP_S, first_s=0.0, waits="offers wait"),
+            Step(self._serve, STEP_S, waits="nodes ask again", by_wake=True),
         )
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
 """What is offered to which node, in the operations database; see `releases.offering`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, func, insert, select, update
 
 from device_manager.adapters.store_operations import Operations, metadata
 from device_manager.releases.offering import NodeOffer, Traffic
@@ -13,6 +13,14 @@ node_offer = Table(
     Column("node", String(32), primary_key=True),
     Column("number", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("sent_bytes", BigInteger, nullable=False),  # this one and the next are 0: of before `offer_traffic`, and
+    Column("whole_bytes", BigInteger, nullable=False),  # tables of these databases are made once
+)
+offer_traffic = Table(
+    "offer_traffic",
+    metadata,
+    Column("node", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True),
     Column("sent_bytes", BigInteger, nullable=False),
     Column("whole_bytes", BigInteger, nullable=False),
 )
@@ -24,7 +32,7 @@ class SqlOffers:
     def __init__(self, operations: Operations, require: Callable[[int], None]) -> None:
         self._operations = operations
         self._require = require
-        operations.ensure(node_offer)
+        operations.ensure(node_offer, offer_traffic)
 
     def offer(self, wanted: NodeOffer) -> None:
         """See `Offers.offer`."""
@@ -48,16 +56,20 @@ class SqlOffers:
         with self._operations.reading() as connection:
             return [NodeOffer(*row) for row in connection.execute(select(*columns).order_by(node_offer.c.node))]
 
-    def traffic(self) -> dict[str, Traffic]:
+    def traffic(self, numbers: Collection[int]) -> dict[str, Traffic]:
         """See `Offers.traffic`."""
-        columns = (node_offer.c.node, node_offer.c.sent_bytes, node_offer.c.whole_bytes)
+        table = offer_traffic.c
+        asked = select(table.node, func.sum(table.sent_bytes), func.sum(table.whole_bytes))
+        asked = asked.where(table.number.in_(numbers)).group_by(table.node)
         with self._operations.reading() as connection:
-            return {row[0]: Traffic(*row[1:]) for row in connection.execute(select(*columns))}
+            return {node: Traffic(int(sent), int(whole)) for node, sent, whole in connection.execute(asked)}
 
-    def add_traffic(self, sent: Mapping[str, Traffic]) -> None:
+    def add_traffic(self, sent: Mapping[tuple[str, int], Traffic]) -> None:
         """See `Offers.add_traffic`."""
+        table = offer_traffic.c
         with self._operations.begin() as connection:
-            for node, more in sent.items():
-                total = node_offer.c.sent_bytes + more.sent_bytes
-                found = update(node_offer).where(node_offer.c.node == node)
-                connection.execute(found.values(sent_bytes=total, whole_bytes=more.whole_bytes))
+            for (node, number), more in sent.items():
+                known = {"whole_bytes": more.whole_bytes} if more.whole_bytes else {}
+                row = update(offer_traffic).where(table.node == node, table.number == number)
+                if not connection.execute(row.values(sent_bytes=table.sent_bytes + more.sent_bytes, **known)).rowcount:
+                    connection.execute(insert(offer_traffic).values(node=node, number=number, **more._asdict()))

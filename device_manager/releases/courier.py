@@ -34,19 +34,21 @@ class Courier:
         self._shadows = shadows
         self._sent_s: dict[NodeOffer, float] = {}
         self._artifacts: OrderedDict[tuple[bytes, int | None], bytes] = OrderedDict()
-        self._traffic: dict[str, int] = {}
-        self._whole: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}  # node -> release that it was offered last, withdrawn or not
+        self._traffic: dict[tuple[str, int], int] = {}
+        self._whole: dict[tuple[str, int], int] = {}
 
     def step(self, now_s: float) -> None:
         """Send the offers that are due, and note what was sent since the last step."""
         standing = self._offers.standing()
+        self._numbers.update({wanted.node: wanted.number for wanted in standing})
         known = self._shadows([wanted.node for wanted in standing]) if standing else {}
         for wanted in standing:
             shadow = known.get(wanted.node)
             if shadow is not None and self._is_due(wanted, shadow, now_s):
                 self._send(wanted, shadow, now_s)
         if self._traffic:
-            sent = {node: Traffic(count, self._whole.get(node, 0)) for node, count in self._traffic.items()}
+            sent = {key: Traffic(count, self._whole.get(key, 0)) for key, count in self._traffic.items()}
             self._offers.add_traffic(sent)
             self._traffic.clear()
 
@@ -69,7 +71,7 @@ class Courier:
         if wanted.attempt:
             fields["attempt"] = wanted.attempt
         self._publish(wanted.node, "offer", messages.encode("offer", fields))
-        self._whole[wanted.node] = len(self._artifact(release.root(family)["tree"], 0) or b"")
+        self._whole[wanted.node, wanted.number] = len(self._artifact(release.root(family)["tree"], 0) or b"")
 
     def serve(self, node: str, wish: Mapping[str, Any]) -> None:
         """Send the pieces that a node asks for; a wish for what is not here is left alone."""
@@ -86,7 +88,9 @@ class Courier:
     def _publish(self, node: str, kind: str, payload: bytes) -> None:
         topic = topics.down(node, kind)
         self._broker.publish(topic, payload)
-        self._traffic[node] = self._traffic.get(node, 0) + len(topic) + len(payload)
+        if node in self._numbers:
+            key = node, self._numbers[node]
+            self._traffic[key] = self._traffic.get(key, 0) + len(topic) + len(payload)
 
     def _artifact(self, sum_: bytes, have: int | None) -> bytes | None:
         """Return the bytes of an image (`have` None), or of the bundle from release `have` to a tree."""

@@ -5,7 +5,7 @@ manager sends the signed root and offer of that number to the node whenever the 
 ended, serves what the node asks for, and the node's reports become `Shadow.update`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 
@@ -18,7 +18,7 @@ class NodeOffer(NamedTuple):
 
 
 class Traffic(NamedTuple):
-    """Bytes that were sent to a node for its offer (topics and payloads), and what the whole app would have taken."""
+    """Bytes that were sent to a node for a release (topics and payloads), and what the whole app would have taken."""
 
     sent_bytes: int
     whole_bytes: int
@@ -42,10 +42,10 @@ class Offers(Protocol):
         """Return what is offered now, by node."""
         ...
 
-    def traffic(self) -> dict[str, Traffic]:
-        """Return what was sent for the standing offers, by node."""
+    def traffic(self, numbers: Collection[int]) -> dict[str, Traffic]:
+        """Return what was sent for these releases so far, by node; it stays when an offer is replaced or withdrawn."""
         ...
 
-    def add_traffic(self, sent: Mapping[str, Traffic]) -> None:
-        """Count what was sent, by node; the running manager does."""
+    def add_traffic(self, sent: Mapping[tuple[str, int], Traffic]) -> None:
+        """Count what was sent, by node and release; `whole_bytes` 0 where it is not known. The running manager does."""
         ...

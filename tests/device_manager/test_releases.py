@@ -160,7 +160,8 @@ def test_courier_offers_until_the_node_reports_and_serves_pieces(tmp_path: Path,
     courier.serve("kempten-01", {"sha256": bytes(32), "offset": 0, "count": 2, "from": 0})
     assert len(wire.chunks) == 1
     courier.step(now_s + 10_000)
-    assert offers.traffic()["kempten-01"].sent_bytes == wire.bytes
+    assert offers.traffic([1])["kempten-01"].sent_bytes == wire.bytes
+    assert offers.traffic([2]) == {}
 
 
 @pytest.mark.parametrize(

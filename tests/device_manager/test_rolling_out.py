@@ -14,7 +14,7 @@ from device_manager import cli
 from device_manager.fleet import local, open_fleet
 from device_manager.ports import Incoming
 from device_manager.registry.groups import Group
-from device_manager.releases.offering import NodeOffer
+from device_manager.releases.offering import NodeOffer, Traffic
 from device_manager.releases.service import Wanted as Build
 from device_manager.rolling_out import RollingOut, neighbours, open_rollouts
 from device_manager.rollouts import states
@@ -129,6 +129,23 @@ def test_thread_of_the_manager_offers_stage_by_stage_and_finishes(world: World, 
     wait_for(lambda: json.loads(run("status", "1", "--json")[1])["state"] == states.FINISHED)
     thread.stop()
     assert json.loads(run("list", "--json")[1])[0]["succeeded"] == len(NODES)
+
+
+def test_bytes_that_were_sent_stay_in_the_status_of_a_rollout_that_was_halted(world: World, run: Run) -> None:
+    run("create", "2", "--stage", "1", "--stage", "all", "--no-gate")
+    run("plan", "1")
+    run("start", "1")
+    world.step()
+    (canary,) = world.offered()
+    offers = open_offers(world.settings)
+    for sent in (Traffic(700, 5000), Traffic(300, 0)):  # the second by a manager that has not offered it again yet
+        offers.add_traffic({(canary, 2): sent})
+    offers.add_traffic({(canary, 1): Traffic(9000, 9000)})  # of an earlier rollout
+    assert run("abort", "1")[0] == 0
+    world.step()
+    assert world.offered() == {}
+    told = json.loads(run("status", "1", "--json")[1])
+    assert (told["bytes_sent"], told["bytes_saved"]) == (1000, 4000)
 
 
 def test_release_that_does_not_exist_is_refused(world: World, run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class FakeOffers:
 
     def __init__(self, *wanted: NodeOffer) -> None:
         self.wanted = {offer.node: offer for offer in wanted}
-        self.sent: dict[str, Traffic] = {}
+        self.sent: dict[tuple[str, int], Traffic] = {}
 
     def offer(self, wanted: NodeOffer) -> None:
         self.wanted[wanted.node] = wanted
@@ -50,13 +50,18 @@ class FakeOffers:
     def standing(self) -> list[NodeOffer]:
         return list(self.wanted.values())
 
-    def traffic(self) -> dict[str, Traffic]:
-        return dict(self.sent)
+    def traffic(self, numbers: Collection[int]) -> dict[str, Traffic]:
+        found: dict[str, Traffic] = {}
+        for (node, number), more in self.sent.items():
+            if number in numbers:
+                before = found.get(node, Traffic(0, 0))
+                found[node] = Traffic(before.sent_bytes + more.sent_bytes, before.whole_bytes + more.whole_bytes)
+        return found
 
-    def add_traffic(self, sent: Mapping[str, Traffic]) -> None:
-        for node, more in sent.items():
-            before = self.sent.get(node, Traffic(0, 0))
-            self.sent[node] = Traffic(before.sent_bytes + more.sent_bytes, more.whole_bytes)
+    def add_traffic(self, sent: Mapping[tuple[str, int], Traffic]) -> None:
+        for key, more in sent.items():
+            before = self.sent.get(key, Traffic(0, 0))
+            self.sent[key] = Traffic(before.sent_bytes + more.sent_bytes, more.whole_bytes or before.whole_bytes)
 
 
 class Wire:

@@ -154,5 +154,5 @@ def test_dead_sensor_and_a_manager_that_is_away_fail_nobody(fleet: Fleet, tmp_pa
         return (shadow.update["state"], shadow.release) == (releases.SUCCEEDED, number)
 
     wait_for(told, what=lambda: node.log.read_text()[-1500:])
-    sent = updates.open_offers(fleet.settings).traffic()[node.name]
+    sent = updates.open_offers(fleet.settings).traffic([number])[node.name]
     assert sent.sent_bytes < LITTLE < sent.whole_bytes  # it came as a difference
