@@ -2,7 +2,7 @@
 
 Broker, server, ingest and the load share the machine. Met when watermarks cover every frame and the ingest's memory is
 flat: its resident size at the end to that when every node it remembers was seen once. Ten million on paper: what each
-part takes for a frame, times 16,667 frames/s.
+part takes for a frame, times 16,667 frames/s; `device_manager/DECISIONS.md` says what follows from it.
 
 Short form: 60,000 nodes every 36 s, the same rate, for 3 minutes.
 """
@@ -36,6 +36,9 @@ from tests.fakes import postgres
 
 EVERY_S = 2.0
 TEN_MILLION = 10_000_000 / 600
+PARTS = ("ingest", "database", "broker")
+HEADERS_BYTES = 150
+"""Around a payload: topic 40, MQTT 6, TLS record 29, TCP and IP 40 with an acknowledgement of as much."""
 
 
 def run(short: bool) -> list[Row]:
@@ -59,16 +62,36 @@ def run(short: bool) -> list[Row]:
         finally:
             ingest.terminate()
             ingest.wait()
+        stored, sent = _bytes(database)
     costs = [1e6 * (b - a) / report.sent for a, b in zip(before, after, strict=True)]
     settled = sizes[int(len(sizes) * min(0.9, frame_s / seconds))]
     rate = f"{report.sent / report.seconds:.0f} frames/s, {report.again} sent again"
-    parts = ", ".join(f"{part} {cost:.0f} us" for part, cost in zip(("ingest", "server", "broker"), costs, strict=True))
-    cores = sum(costs) * TEN_MILLION / 1e6
     return [
         at_least("million_nodes, records covered", report.covered / report.made, "of all", 1.0, rate, form),
         at_most("million_nodes, memory of ingest", sizes[-1] / settled, "x", 1.1, f"{sizes[-1] / 1e6:.0f} MB", form),
-        Row("million_nodes, ten million on paper", cores, "cores", beside=f"a frame: {parts}", form=form),
+        *(_on_paper(part, cost, "cores", 1e-6, "us", form) for part, cost in zip(PARTS, costs, strict=True)),
+        _on_paper("network into the broker", sent + HEADERS_BYTES, "Mbit/s", 8e-6, "bytes", form),
+        _on_paper("disk", stored, "GB a day", 86_400e-9, "bytes", form),
+        _on_paper("memory of ingest", (settled - sizes[0]) / nodes, "GB", 600e-9, "bytes a node", form),
     ]
+
+
+def _on_paper(part: str, cost: float, unit: str, factor: float, of: str, form: str) -> Row:
+    """Return what ten million nodes need of a part: its cost for a frame (or a node, all 600 s), times their frames."""
+    per = "" if of.endswith("node") else " a frame"
+    need, beside = cost * TEN_MILLION * factor, f"{cost:.0f} {of}{per}"
+    return Row(f"million_nodes, ten million on paper, {part}", need, unit, beside=beside, form=form)
+
+
+def _bytes(database: ServerDatabase) -> tuple[float, float]:
+    """Return the bytes of a frame in the tables of frames, indexes included, and of its payload."""
+    sizes = (
+        "SELECT (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('frame')) / count(*)::float,"
+        " avg(length(payload)) FILTER (WHERE kind = 0) FROM frame"
+    )
+    with psycopg.connect(database.url) as raw:
+        stored, sent = raw.execute(sizes).fetchone() or (0, 0)
+    return float(stored), float(sent)
 
 
 def _registered(server: postgres.Postgres, nodes: int) -> ServerDatabase:
