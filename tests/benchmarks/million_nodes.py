@@ -72,14 +72,12 @@ def run(short: bool) -> list[Row]:
         *(_on_paper(part, cost, "cores", 1e-6, "us", form) for part, cost in zip(PARTS, costs, strict=True)),
         _on_paper("network into the broker", sent + HEADERS_BYTES, "Mbit/s", 8e-6, "bytes", form),
         _on_paper("disk", stored, "GB a day", 86_400e-9, "bytes", form),
-        _on_paper("memory of ingest", (settled - sizes[0]) / nodes, "GB", 600e-9, "bytes a node", form),
     ]
 
 
 def _on_paper(part: str, cost: float, unit: str, factor: float, of: str, form: str) -> Row:
-    """Return what ten million nodes need of a part: its cost for a frame (or a node, all 600 s), times their frames."""
-    per = "" if of.endswith("node") else " a frame"
-    need, beside = cost * TEN_MILLION * factor, f"{cost:.0f} {of}{per}"
+    """Return what ten million nodes need of a part: its cost for a frame, times their frames."""
+    need, beside = cost * TEN_MILLION * factor, f"{cost:.0f} {of} a frame"
     return Row(f"million_nodes, ten million on paper, {part}", need, unit, beside=beside, form=form)
 
 
