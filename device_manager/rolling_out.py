@@ -137,7 +137,7 @@ class OpenRollouts:
 
     def traffic(self, rollout: Rollout) -> Traffic:
         """Return the bytes sent for its releases, the way back included, and what whole apps would have taken."""
-        found = self.offers.traffic({rollout.number, rollout.back} - {None})
+        found = self.offers.traffic([one for one in (rollout.number, rollout.back) if one is not None])
         ours = [one for node, one in found.items() if node in rollout.updates]
         return Traffic(sum(one.sent_bytes for one in ours), sum(one.whole_bytes for one in ours))
 
