@@ -11,7 +11,8 @@ from device_manager.cli.lazy import load
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "device_manager" / "deploy"
-UNITS = sorted(DEPLOY.glob("*.service"))
+DAILY = DEPLOY / "citynode-daily.service"
+UNITS = sorted(set(DEPLOY.glob("*.service")) - {DAILY})
 
 
 def check(words: list[str]) -> None:
@@ -29,6 +30,15 @@ def test_unit_starts_a_command_that_there_is_and_stops_it_in_order(unit: Path) -
     service = parser["Service"]
     check(shlex.split(service["ExecStart"]))
     assert (service["Restart"], service["KillMode"]) == ("always", "mixed")
+
+
+def test_timer_starts_what_is_due_once_a_day() -> None:
+    lines = DAILY.read_text().splitlines()
+    commands = [shlex.split(line.partition("=")[2].lstrip("-")) for line in lines if line.startswith("ExecStart=")]
+    for words in commands:
+        check(words)
+    assert [words[1:] for words in commands] == [["store", "archive"], ["store", "pack"]]
+    assert DAILY.with_suffix(".timer").exists()  # a timer starts the service of its own name
 
 
 def test_compose_file_describes_both_shapes() -> None:
