@@ -310,7 +310,6 @@ SPOKEN = [
     ("clock two minutes wrong", _says(clock_s=120), {"node-clock"}),
     ("clock not set", _says(time=None), {"node-clock-unset"}),
     ("short of memory", _says(heap_floor=5000), {"node-memory"}),
-    ("does not catch up", _says(buffered=400), {"node-behind"}),
     ("weak signal", _says(rssi=-91), {"node-signal"}),
     ("low supply voltage", _says(supply_mv=2850), {"node-supply"}),
     ("frames that cannot be used", _garbage, {"node-rejected"}),

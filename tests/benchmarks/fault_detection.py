@@ -174,8 +174,10 @@ def _begun(replay: Replay, cases: Sequence[Case]) -> dict[str, int]:
 
 def _seconds(alerts: Sequence[Alert], case: Case, began_ms: int) -> list[float]:
     """Return the seconds from the fault to each alert that names it."""
-    subject = "/".join(part for part in (case.node, case.sensor) if part)
-    mine = [one for one in alerts if one.raised_ms >= began_ms and subject in one.subjects]
+    late = [one for one in alerts if one.raised_ms >= began_ms]
+    mine = [
+        one for one in late if (f"{case.node}/{case.sensor}" in one.subjects if case.sensor else case.node in one.nodes)
+    ]
     return [(one.raised_ms - began_ms) / 1000 for one in mine if one.rule in case.rules]
 
 
