@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from device_manager.adapters.store_keys import PLACE, RANGE
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_schema import KINDS
-from device_manager.adapters.store_sql import _KIND_NUMBERS, SqlStore, SqlTransaction, _json, _ranges
+from device_manager.adapters.store_sql import _KIND_NUMBERS, NEWEST, SqlStore, SqlTransaction, _json, _ranges
 from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
 from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
@@ -152,6 +152,11 @@ class PgTransaction(SqlTransaction):
         sql = "SELECT id, node_id, log, next, ahead FROM log WHERE log = ANY(%s::bigint[])"
         rows = self._raw.execute(sql, (list(logs),))
         return [LogRow(row[0], row[1], row[2], row[3], _ranges(row[4])) for row in rows]
+
+    def latest_ms(self) -> int:
+        """See `Transaction.latest_ms`; by a range of numbers, because nothing gives them in order."""
+        sql = "SELECT coalesce(max(received_ms), 0) FROM frame WHERE number > ?"
+        return int(self._run(sql, (self.head - NEWEST,)).scalar_one())
 
     def records(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bytes]]:
         """See `Transaction.records`."""

@@ -19,6 +19,7 @@ from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, R
 if TYPE_CHECKING:
     from device_manager.adapters.store_archive import Shelf, SqlArchive
 
+NEWEST = 1000  # records whose receipt tells how late it was at last
 _AMONG = 400  # SQLite takes 999 parameters at most in old builds
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
@@ -83,7 +84,7 @@ class SqlTransaction:
 
     def latest_ms(self) -> int:
         """See `Transaction.latest_ms`."""
-        newest = "SELECT received_ms FROM frame ORDER BY number DESC LIMIT 1000"
+        newest = f"SELECT received_ms FROM frame ORDER BY number DESC LIMIT {NEWEST}"
         return self._run(f"SELECT max(received_ms) FROM ({newest}) newest").scalar() or 0
 
     def node(self, name: str) -> Node | None:
