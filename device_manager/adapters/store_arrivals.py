@@ -32,7 +32,7 @@ class PgArrivals:
     def __init__(self, server: ServerDatabase) -> None:
         """Open the database; StoreError when it cannot be used."""
         self._server = server
-        self._engine: Engine = new_engine(server, "public", QueuePool)
+        self._engine: Engine = new_engine(server, "public", QueuePool, growing=True)
         check_schema(self._engine, server)
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class ArrivalsBroker:
     def __init__(self, server: ServerDatabase, session: Broker, codec: Codec) -> None:
         """Open the database; StoreError when it cannot be used."""
         self._server = server
-        self._engine: Engine = new_engine(server, "public", QueuePool)
+        self._engine: Engine = new_engine(server, "public", QueuePool, growing=True)
         self._session = session
         self._codec = codec
         self._open: dict[int, int] = {}  # parcel -> messages of it that are not acknowledged

@@ -44,7 +44,7 @@ class PgStore(SqlStore):
         """Connect and take the lead; StoreError when that cannot be, or when another process has it."""
         self._server = self._path = server
         self._shelf = None
-        self._engine = new_engine(server, "public", NullPool)
+        self._engine = new_engine(server, "public", NullPool, growing=True)
         check_schema(self._engine, server)
         self._connection: Connection | None = None
         self._version: int | None = None

@@ -59,11 +59,23 @@ class _BinaryCursor(psycopg.Cursor[Any]):
 
 
 def new_engine(
-    server: ServerDatabase, schema: str, pool: type[Pool], *, snapshot: bool = False, binary: bool = False
+    server: ServerDatabase,
+    schema: str,
+    pool: type[Pool],
+    *,
+    snapshot: bool = False,
+    binary: bool = False,
+    growing: bool = False,
 ) -> Engine:
-    """Return an engine whose names are those of `schema`; `snapshot` for readers of one view, `binary` for much of it
-    (SQLAlchemy cannot look at tables through it)."""
+    """Return an engine whose names are those of `schema`.
+
+    `snapshot`: for readers of one view; `binary`: for much of it (SQLAlchemy cannot look at tables through it);
+    `growing`: for who fills tables, because a plan that the server keeps from when a table was empty reads all of it
+    for each row.
+    """
     options = f"-c search_path={schema} -c timezone=UTC"
+    if growing:
+        options += " -c plan_cache_mode=force_custom_plan"
     arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_S, "application_name": "citynode"}
     if binary:
         arguments["cursor_factory"] = _BinaryCursor

@@ -131,6 +131,17 @@ def test_topic_with_a_nul_is_kept_as_reject(bench: Bench) -> None:
     assert run(bench, "SELECT topic FROM reject") == [("citynode/1/\ufffd/up/state",)]
 
 
+def test_lookups_follow_a_table_that_grew_since_they_were_planned(bench: Bench) -> None:
+    speaker, rejects = Speaker(), 3000
+    run(bench, "ANALYZE")  # which a server does by night: the table is known to be empty
+    for _ in range(0, rejects, 100):
+        bench.committer.commit([speaker.frame(start_s=1 << 31) for _ in range(100)])  # of the future: each is looked up
+    bench.store.close()  # its session tells the server what it read
+    sql = "SELECT n_tup_ins, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'reject'"
+    wait_for(lambda: run(bench, sql)[0][0] == rejects)
+    assert run(bench, sql)[0][1] < 100 * rejects  # all of it for each would be 4 million
+
+
 def test_database_without_tables_says_what_to_do(postgres_url: str) -> None:
     with pytest.raises(StoreError, match="run `citynode init` with this URL first"):
         open_store(postgres.fresh(postgres_url))
