@@ -4,7 +4,8 @@
 whose files are there already, as after the first hour of any server: making one writes it twice. "by cores": two on two
 cores to one that has one core together with all of the server, as on a machine of half the size. "processor time": of
 workers, server and brain together a frame, two workers to one. No broker, so that nothing else is on the cores. The
-brain's own rate, which all workers share, stands beside.
+brain's own rate, which all workers share, stands beside. "in memory": the same with the server's files in a tmpfs: what
+the cores can do where the disk is not what limits.
 
 Short form: 20,000 frames a worker, 3 runs, instead of 60,000 and 7.
 """
@@ -43,6 +44,8 @@ from tests.fakes.speaker import NOW_MS
 
 NODES = 100
 TIMES = 10
+ONE, TWO, ONE_ON_ONE = (1, 2), (2, 2), (1, 1)  # (workers, cores)
+MEMORY = Path("/dev/shm")  # a disk that makes nobody wait, so that the cores are what limits
 PATIENCE_S = 300.0
 
 
@@ -56,28 +59,40 @@ class Figures(NamedTuple):
 
 
 def run(short: bool) -> list[Row]:
-    """Return a row for the speed and one for the processor time."""
+    """Return rows for the speed on this disk, by cores and in memory, and one for the processor time."""
     frames, runs = (20_000, 3) if short else (60_000, 7)
     form = f"{frames} frames a worker, {runs} runs" + (" instead of 60000, 7" if short else "")
-    with tempfile.TemporaryDirectory() as folder, postgres.server(form=postgres.STOCK) as server:
+    with tempfile.TemporaryDirectory() as folder:
         files = _files(Path(folder), frames)
-        found: dict[tuple[int, int], list[Figures]] = {(1, 2): [], (2, 2): [], (1, 1): []}  # workers, cores
+        one, two, alone = _medians(files, frames, runs, ONE, TWO, ONE_ON_ONE)
+        rows = [_speed("two workers", one, two, form)]
+        cores = f"one on one core {alone.rate:.0f}/s with {alone.cores:.2f} in use"
+        rows.append(Row("ingest_workers, by cores", two.rate / alone.rate, "x one", beside=cores, form=form))
+        cpu = f"one {one.cpu_us:.0f} us, two {two.cpu_us:.0f} us a frame, workers, server and brain"
+        rows.append(at_most("ingest_workers, processor time", two.cpu_us / one.cpu_us, "x one", 1.15, cpu, form))
+        if MEMORY.is_dir():
+            one, two = _medians(files, frames, runs, ONE, TWO, under=MEMORY)
+            rows.append(_speed("two workers, the store in memory", one, two, form))
+    return rows
+
+
+def _speed(what: str, one: Figures, two: Figures, form: str) -> Row:
+    rates = f"one {one.rate:.0f}/s, two {two.rate:.0f}/s, the brain {two.brain_rate:.0f}/s"
+    beside = f"{rates}; cores in use: one {one.cores:.2f}, two {two.cores:.2f}"
+    return at_least(f"ingest_workers, {what}", two.rate / one.rate, "x one", 1.7, beside, form)
+
+
+def _medians(
+    files: list[Path], frames: int, runs: int, *kinds: tuple[int, int], under: Path | None = None
+) -> list[Figures]:
+    """Return the median figures of each kind (workers, cores), run in turn on a server of their own."""
+    found: dict[tuple[int, int], list[Figures]] = {kind: [] for kind in kinds}
+    with postgres.server(form=postgres.STOCK, under=under) as server:
         for at in range(runs):
             for (workers, cores), kept in found.items():
                 database = prepared(server, f"workers{workers}_{cores}_{at}", NODES)
                 kept.append(_run(server, database, files[:workers], frames * workers, cores))
-    one, two, alone = (Figures(*map(median, zip(*kept, strict=True))) for kept in found.values())
-    cores = f"cores in use: one {one.cores:.2f}, two {two.cores:.2f}"
-    beside = f"one {one.rate:.0f}/s, two {two.rate:.0f}/s, the brain {two.brain_rate:.0f}/s; {cores}"
-    by_cores = (
-        f"one on one core {alone.rate:.0f}/s, two on two {two.rate:.0f}/s; in use {alone.cores:.2f} and {two.cores:.2f}"
-    )
-    cpu = f"one {one.cpu_us:.0f} us, two {two.cpu_us:.0f} us a frame, workers, server and brain"
-    return [
-        at_least("ingest_workers, two workers", two.rate / one.rate, "x one", 1.7, beside, form),
-        Row("ingest_workers, by cores", two.rate / alone.rate, "x one", beside=by_cores, form=form),
-        at_most("ingest_workers, processor time", two.cpu_us / one.cpu_us, "x one", 1.15, cpu, form),
-    ]
+    return [Figures(*map(median, zip(*kept, strict=True))) for kept in found.values()]
 
 
 def _files(folder: Path, frames: int) -> list[Path]:

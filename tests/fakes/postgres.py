@@ -148,9 +148,11 @@ def fresh(url: str) -> ServerDatabase:
 
 
 @contextmanager
-def server(settings: dict[str, str] | None = None, form: tuple[str, ...] = SMALL_LOG) -> Iterator[Postgres]:
-    """Run one in a temporary directory."""
-    folder = Path(tempfile.mkdtemp(prefix="cn-pg-"))
+def server(
+    settings: dict[str, str] | None = None, form: tuple[str, ...] = SMALL_LOG, under: Path | None = None
+) -> Iterator[Postgres]:
+    """Run one in a temporary directory, `under` another one than usual."""
+    folder = Path(tempfile.mkdtemp(prefix="cn-pg-", dir=under))
     folder.chmod(0o755)
     running = Postgres(folder, settings, form=form)
     try:
