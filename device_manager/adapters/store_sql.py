@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 NEWEST = 1000  # records whose receipt tells how late it was at last
 _AMONG = 400  # SQLite takes 999 parameters at most in old builds
+# SQLite looks one pair of an IN list up, and for two it reads the whole table; a cross join is taken in this order.
+_STORED = """
+WITH wanted (log_id, seq) AS (VALUES {}) SELECT frame.log_id, frame.seq, kind, payload
+FROM wanted CROSS JOIN frame ON frame.log_id = wanted.log_id AND frame.seq = wanted.seq
+"""
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -125,10 +130,7 @@ class SqlTransaction:
         found: dict[tuple[int, int], tuple[str, bytes]] = {}
         for at in range(0, len(keys), _AMONG):
             some = keys[at : at + _AMONG]
-            sql = (
-                "SELECT log_id, seq, kind, payload FROM frame"
-                f" WHERE (log_id, seq) IN (VALUES {','.join(['(?, ?)'] * len(some))})"
-            )
+            sql = _STORED.format(",".join(["(?, ?)"] * len(some)))
             rows = self._run(sql, tuple(n for key in some for n in key))
             found |= {(row[0], row[1]): (KINDS[row[2]], row[3]) for row in rows}
         return found

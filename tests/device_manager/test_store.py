@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cbor2
 import pytest
+from sqlalchemy import event
 
 from device_manager.adapters.store_engine import create_database
 from device_manager.adapters.store_reader import SqlReader
@@ -224,6 +225,30 @@ def test_full_disk_loses_nothing_and_the_store_works_again_with_space(bench: Ben
     message, marks = run.stdout.splitlines()
     assert message.startswith(f"expected a working database {bench.path}, got")
     assert marks.split()[1] == "50"
+
+
+def test_no_statement_of_ingest_reads_all_of_a_table_that_grows(bench: Bench) -> None:
+    said: list[tuple[str, tuple[object, ...]]] = []
+    event.listen(
+        bench.store._engine, "before_cursor_execute", lambda *a: said.append((a[2], a[3][0] if a[5] else a[3]))
+    )
+    one, other = Speaker(), Speaker("kempten-02", log=8)
+    sent = [one.channels(), *(one.frame() for _ in range(30)), one.state()]  # enough to be admitted together
+    bench.committer.commit([*sent, one.loss(90, 91), other.channels(), other.frame(start_s=1 << 31)])
+    assert bench.committer.commit(sent).duplicates == 31  # looked up together
+    assert bench.committer.commit(sent[1:2]).duplicates == 1  # and alone
+    bench.committer.commit([other.frame()._replace(topic=sent[0].topic)])
+    with closing(sqlite3.connect(bench.path)) as raw:
+        plans = {
+            (sql, step[3])
+            for sql, arguments in said
+            if sql.lstrip()[:6] in ("SELECT", "WITH w", "UPDATE", "DELETE") and "LIMIT" not in sql
+            for step in raw.execute("EXPLAIN QUERY PLAN " + sql, arguments)
+        }
+    assert any("SEARCH frame" in step for _, step in plans)
+    assert [
+        plan for plan in plans if plan[1].split()[:2] in (["SCAN", name] for name in ("frame", "reject", "event"))
+    ] == []
 
 
 def test_reader_in_another_thread_sees_only_whole_batches(bench: Bench) -> None:
