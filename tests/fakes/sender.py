@@ -125,11 +125,11 @@ class _Sending:
         self._service.start()
 
     def send(self, count: int, jump_ms: int) -> Heard:
+        said = len(self._said.words)  # before it can fail
         for _ in range(count):
             message = self._speaker.frame() if self._sent else self._speaker.channels()
             self._sent[len(self._sent)] = message.payload
             self._broker.send(message.topic, message.payload, message.received_ms + jump_ms)
-        said = len(self._said.words)
         wait_for(lambda: not self._broker.unacknowledged or len(self._said.words) > said)
         return self.look()
 
