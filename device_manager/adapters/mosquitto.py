@@ -33,6 +33,7 @@ from device_manager.settings import Settings
 from device_manager.twin.accounts import Account
 
 USER = "mosquitto"
+_READING_S = 0.3
 _LOG_BYTES = 1 << 20  # looked at in one go
 _PLACES = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
 
@@ -120,7 +121,9 @@ class Mosquitto(BrokerProcess):
         self._program = self._program or find()
         if self._program is not None:
             self._write_files()
-            processes.hang_up(self._pid_file, self.configuration_name)
+            if processes.hang_up(self._pid_file, self.configuration_name):
+                time.sleep(_READING_S)  # a signal that comes while mosquitto reads for an earlier one is lost
+                processes.hang_up(self._pid_file, self.configuration_name)
 
     def complaints(self) -> list[str]:
         """Return what the log says since the last call that somebody must know: messages dropped, files unwritten."""
