@@ -7,6 +7,7 @@ tables were right, nothing changes.
 The processes are our own, or the workers of a Dask cluster, which must reach the database under the same path.
 """
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from device_manager.adapters.allocator import keep_freed_memory
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_frames import SqlFrames
 from device_manager.adapters.store_series import SqlSeries
@@ -146,6 +148,7 @@ class _Worker:
 
 @lru_cache(maxsize=1)
 def _worker(path: str, run: str) -> _Worker:
+    keep_freed_memory()
     return _Worker(at(path))
 
 
@@ -178,13 +181,11 @@ def _changed(made: Rolled | None, key: ChunkKey, old: Chunk | None) -> tuple[Chu
 def _put(series: SqlSeries, node: _Node) -> int:
     with series.begin() as step:
         progress = step.progress()
-        given = progress.observation
-        for chunk in node.written:
-            step.put_encoded(chunk.key, chunk.channels, given, chunk.body)
-            given += len(chunk.replaces)
+        keys, replaces = [c.key for c in node.written], [c.replaces for c in node.written]
+        counts = [len(r) for r in replaces]
+        *bases, given = itertools.accumulate(counts, initial=progress.observation)
         if node.written:
-            keys, replaces = [c.key for c in node.written], [c.replaces for c in node.written]
-            counts = [len(r) for r in replaces]
+            step.put_encoded([(c.key, c.channels, base, c.body) for c, base in zip(node.written, bases, strict=True)])
             block: Block = numbering.rollups_block(
                 progress.observation + 1, keys, counts, np.concatenate(replaces), "rebuilt"
             )

@@ -279,19 +279,24 @@ class SqlSeriesStep:
 
     def put_chunk(self, key: ChunkKey, chunk: Chunk) -> None:
         """See `SeriesStep.put_chunk`."""
-        self.put_encoded(key, chunk.channels, 0, chunks.encode(chunk))
+        self.put_encoded([(key, chunk.channels, 0, chunks.encode(chunk))])
 
-    def put_encoded(self, key: ChunkKey, channels: Sequence[Channel], base: int, body: bytes) -> None:
-        """Write a chunk that was encoded elsewhere, see `chunks.decode` for `base`."""
-        document = json.dumps(channels, separators=(",", ":"))
-        self._run("INSERT INTO layout (document) VALUES (?) ON CONFLICT (document) DO NOTHING", (document,))
+    def put_encoded(self, rows: Sequence[tuple[ChunkKey, Sequence[Channel], int, bytes]]) -> None:
+        """Write chunks encoded elsewhere, as (key, channels, base, body); see `chunks.decode` for the base."""
+        documents = [json.dumps(channels, separators=(",", ":")) for _, channels, _, _ in rows]
+        named = [(document,) for document in sorted(set(documents))]
+        self._many("INSERT INTO layout (document) VALUES (?) ON CONFLICT (document) DO NOTHING", named)
         sql = (
             "INSERT INTO chunk (site_id, period, first_s, node_id, layout_id, base, body)"
             " VALUES (?, ?, ?, ?, (SELECT id FROM layout WHERE document = ?), ?, ?)"
             " ON CONFLICT (site_id, period, first_s, node_id)"
             " DO UPDATE SET layout_id = excluded.layout_id, base = excluded.base, body = excluded.body"
         )
-        self._run(sql, (key.site_id, PERIODS.index(key.period), key.first_s, key.node_id, document, base, body))
+        found = [
+            (key.site_id, PERIODS.index(key.period), key.first_s, key.node_id, document, base, body)
+            for (key, _, base, body), document in zip(rows, documents, strict=True)
+        ]
+        self._many(sql, found)
 
     def put_newest(self, node_id: int, end_s: int) -> None:
         """See `SeriesStep.put_newest`."""

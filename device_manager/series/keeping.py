@@ -33,6 +33,7 @@ from firmware.wire import WireError, messages
 
 Ints = npt.NDArray[np.int64]
 STEP_RECORDS = 4096
+_UNKNOWN = -1
 
 
 class Report(NamedTuple):
@@ -115,22 +116,14 @@ class Keeper:
 
     def _number(self, work: Work, frames: Sequence[StoredRecord], heads: wire.Heads, cause: str) -> None:
         """Number the frames that can be read; let the others wait."""
-        ready, late = [], []
-        dated = ((heads.t0 != wire.NO_TIME) | (cause == "dated")).tolist()
-        unreadable, columns, epochs = heads.unreadable.tolist(), heads.columns.tolist(), heads.epoch.tolist()
-        for i, frame in enumerate(frames):
-            if unreadable[i]:
-                continue
-            epoch = self._epochs.get(frame.log_id, epochs[i])
-            if dated[i] and epoch is not None:
-                if len(epoch.channels) == columns[i]:
-                    ready.append(i)
-            else:
-                late.append(_waiting(frame, heads, i))
-        work.step.wait(late)
-        if not ready:
+        width = self._widths(frames, heads.epoch)
+        readable, dated = ~heads.unreadable, (heads.t0 != wire.NO_TIME) | (cause == "dated")
+        late = np.flatnonzero(readable & ~(dated & (width != _UNKNOWN))).tolist()
+        work.step.wait([_waiting(frames[i], heads, i) for i in late])
+        at = np.flatnonzero(readable & dated & (width == heads.columns))
+        if not len(at):
             return
-        at = np.array(ready, dtype=np.int64)
+        ready = at.tolist()
         number = np.array([frames[i].number for i in ready], dtype=np.int64)
         node_id = np.array([frames[i].node_id for i in ready], dtype=np.int64)
         start_s = np.where(heads.t0[at] != wire.NO_TIME, heads.t0[at], [frames[i].start_s or 0 for i in ready])
@@ -141,6 +134,13 @@ class Keeper:
         end_s = np.maximum.reduceat((start_s + heads.interval_s[at] * heads.count[at])[order], first)
         for node, since_s, until_s in zip(nodes.tolist(), start_s[order][first].tolist(), end_s.tolist(), strict=True):
             work.touch(node, since_s, until_s)
+
+    def _widths(self, frames: Sequence[StoredRecord], epoch: Ints) -> Ints:
+        """Return how many channels each frame's epoch has, _UNKNOWN where nobody knows it yet."""
+        log_id = np.array([frame.log_id for frame in frames], dtype=np.int64)
+        pairs, which = np.unique(log_id << 32 | epoch, return_inverse=True)
+        found = [self._epochs.get(pair >> 32, pair & 0xFFFFFFFF) for pair in pairs.tolist()]
+        return np.array([len(one.channels) if one else _UNKNOWN for one in found], dtype=np.int64)[which]
 
     def _masks(
         self,
