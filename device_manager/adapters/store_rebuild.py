@@ -4,12 +4,14 @@ Numbers that were given stay. Every frame that has none gets one; then all roll-
 node by one process, and what differs from what is stored is written with new numbers that name the old ones. When the
 tables were right, nothing changes.
 
-The processes are our own, or the workers of a Dask cluster, which must reach the database under the same path.
+The processes are our own, or the workers of a Dask cluster, which must reach the database under the same path. They
+begin while this one still numbers frames.
 """
 
 import itertools
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -33,9 +35,9 @@ from device_manager.series.epochs import Channel
 from device_manager.series.keeping import Keeper
 from device_manager.series.numbering import Block
 from device_manager.series.rolling import Rolled, changes, keys_within, roll_node
-from device_manager.series.working import renumber
+from device_manager.series.working import EVER_S, renumber
 
-_AHEAD = 4  # nodes in work for each process
+_AHEAD = 16  # nodes in work for each process
 
 
 class Rebuilt(NamedTuple):
@@ -57,7 +59,10 @@ class _Written(NamedTuple):
 
 
 class _Node(NamedTuple):
+    """What a node came to; `dates` are those of its frames that it was made with, see `SqlSeries.dated`."""
+
     node_id: int
+    dates: list[tuple[int, int, int]]
     newest_s: int | None
     written: list[_Written]
 
@@ -77,37 +82,55 @@ def rebuild(
     frames = SqlFrames(database, series)
     try:
         keeper = Keeper(frames, series, Cbor2Codec().loads)
-        said("numbering frames")
-        numbers = keeper.advance(roll_up=False).numbers
         nodes = frames.node_ids()
         written = 0
-        for done, node in enumerate(_rolled(database, nodes, processes, scheduler), start=1):
-            written += len(node.written)
-            numbers += _put(series, node)
-            said(f"rolled up node {done} of {len(nodes)}")
+        with _rolling(database, nodes, processes, scheduler) as rolled:
+            said("numbering frames")
+            numbers = keeper.advance(roll_up=False).numbers
+            for done, node in enumerate(rolled(series), start=1):
+                written += len(node.written)
+                numbers += _put(series, node)
+                said(f"rolled up node {done} of {len(nodes)}")
     finally:
         frames.close()
         series.close()
     return Rebuilt(len(nodes), numbers, written, time.monotonic() - began)
 
 
-def _rolled(database: Database, nodes: list[int], processes: int, scheduler: str | None) -> Iterator[_Node]:
-    """Yield the nodes in order; with one process no other is started."""
+@contextmanager
+def _rolling(
+    database: Database, nodes: list[int], processes: int, scheduler: str | None
+) -> Iterator[Callable[[SqlSeries], Iterator[_Node]]]:
+    """Have the nodes rolled up and give what yields them in order, once all frames are numbered.
+
+    Several processes begin while frames are numbered: only dates that numbering finds change what they come to, and
+    who was rolled up without them is rolled up again. With one process no other is started.
+    """
     run = uuid.uuid4().hex  # workers of a cluster outlive a rebuild, what they remember of the store must not
     path = address(database)
     if scheduler is None and (processes <= 1 or len(nodes) < 2):
-        yield from (_roll(path, run, node_id) for node_id in nodes)
+        yield lambda series: (_roll(path, run, node_id) for node_id in nodes)
         _worker(path, run).close()
         _worker.cache_clear()
         return
     with _executor(processes, scheduler) as (executor, workers):
-        waiting: list[Future[_Node]] = []
-        for node_id in nodes:
-            waiting.append(executor.submit(_roll, path, run, node_id))
-            if len(waiting) > _AHEAD * workers:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+
+        def submit(node_id: int) -> Future[_Node]:
+            return executor.submit(_roll, path, run, node_id)
+
+        begun, rest = deque(map(submit, nodes[: _AHEAD * workers])), iter(nodes[_AHEAD * workers :])
+
+        def results(series: SqlSeries) -> Iterator[_Node]:
+            while begun:
+                node = begun.popleft().result()
+                begun.extend(map(submit, itertools.islice(rest, 1)))
+                yield node if node.dates == _dates(series, node.node_id) else submit(node.node_id).result()
+
+        yield results
+
+
+def _dates(series: SqlSeries, node_id: int) -> list[tuple[int, int, int]]:
+    return sorted(series.dated(node_id, -1, EVER_S))
 
 
 @contextmanager
@@ -154,6 +177,7 @@ def _worker(path: str, run: str) -> _Worker:
 
 def _roll(path: str, run: str, node_id: int) -> _Node:
     worker = _worker(path, run)
+    dates = _dates(worker.series, node_id)
     made = roll_node(worker.context, node_id, 0)
     with worker.series.reading() as stored:
         old_keys = stored.chunk_keys(node_id)
@@ -165,7 +189,7 @@ def _roll(path: str, run: str, node_id: int) -> _Node:
                 replaces = renumber(chunk, differ, 1)
                 chunk.number[differ] *= -1
                 written.append(_Written(key, chunk.channels, encode(chunk), replaces))
-    return _Node(node_id, made.newest_s if made else None, written)
+    return _Node(node_id, dates, made.newest_s if made else None, written)
 
 
 def _changed(made: Rolled | None, key: ChunkKey, old: Chunk | None) -> tuple[Chunk, npt.NDArray[np.bool_]] | None:

@@ -16,7 +16,6 @@ from device_manager.series.decisions import document_of
 from device_manager.series.feed import Feed, Page
 from device_manager.series.invalidation import Invalidation
 from device_manager.series.numbering import FRAMES, ROLLUPS, RUNS
-from firmware.wire import messages
 from tests.fakes.derived import SITE, Derived
 from tests.fakes.speaker import START_S, Speaker
 
@@ -37,14 +36,6 @@ def numbers_of(derived: Derived, quantity: str, *, corrected: bool = False) -> l
 
 def follow(derived: Derived, after: int = 0) -> list[Page]:
     return list(Feed(derived.frames, derived.series, derived.keeper.loads).pages(after))
-
-
-def health(boot: int, uptime_s: int, time_s: int | None) -> bytes:
-    """A health message."""
-    rows = messages.rows(messages.FIELDS["health"])
-    fields = {name: 0 for _, name, kind, required in rows if required and kind.startswith("uint")}
-    fields |= {"boot": boot, "uptime_s": uptime_s, "time": time_s, "reset_cause": "power", "rssi": None}
-    return messages.encode("health", fields | {"faults": [], "last_error": ""})
 
 
 def assert_gap_free(derived: Derived) -> None:
@@ -92,7 +83,7 @@ def test_undated_frame_gets_its_number_when_health_dates_its_boot(derived: Deriv
     derived.bench.committer.commit([speaker.channels(), speaker.frame(start_s=None), speaker.frame()])
     report = derived.keeper.advance()
     assert (report.numbers, report.waiting) == (9, 1)
-    said = speaker.message("health", health(5, 700, START_S))
+    said = speaker.health(700, START_S)
     derived.bench.committer.commit([said, speaker.frame(start_s=START_S + 180)])
     derived.keeper.advance()
     (reading,) = derived.archive.readings(SITE, "pm2_5", *EVER)

@@ -51,6 +51,13 @@ class Speaker:
             fields |= {"log": self.log, "head": head, "tail": 0, "time": START_S, "firmware": "1.0"}
         return self.message("state", messages.encode("state", fields), retained=retained)
 
+    def health(self, uptime_s: int, time_s: int | None) -> Incoming:
+        """A health message of the boot of its frames, from a node to which nothing happened."""
+        rows = messages.rows(messages.FIELDS["health"])
+        fields = {name: 0 for _, name, kind, required in rows if required and kind.startswith("uint")}
+        fields |= {"boot": 5, "uptime_s": uptime_s, "time": time_s, "reset_cause": "power", "rssi": None}
+        return self.message("health", messages.encode("health", fields | {"faults": [], "last_error": ""}))
+
     def message(self, kind: str, payload: bytes, *, retained: bool = False) -> Incoming:
         """Any payload as a message of `kind`."""
         return Incoming(topics.up(self.name, kind), payload, NOW_MS, retained, None)
