@@ -22,7 +22,7 @@ from device_manager.archiving import policy as policies
 from device_manager.archiving.service import Archiving, Said, Step
 from device_manager.audit import Audit
 from device_manager.database import ServerDatabase, parse
-from device_manager.errors import SetupError, UsageError
+from device_manager.errors import SetupError, StoreError, UsageError
 from device_manager.scopes import ADMIN, Scope
 from device_manager.settings import Settings
 from firmware.wire import frame
@@ -134,5 +134,18 @@ def check(settings: Settings, said: Said) -> None:
             archive_parquet.verify(file.address, file.sha256)
             said(f"{file.month}: {file.rows} frames in the archive are whole")
     with closing(SqlReader(settings.database)) as reader:
-        count = sum(1 for record in reader.records() if record.kind != "frame" or frame.decode(record.payload))
-    said(f"{count} records can be read")
+        said(f"{_check_records(reader)} records can be read")
+
+
+def _check_records(reader: SqlReader) -> int:
+    """Read every record and return how many there are; StoreError names the first that is in no log of its node."""
+    owners, count = reader.owners(), 0
+    for record in reader.records():
+        if owners.get(record.log_id) != record.node_id:
+            got = f"record {record.number} in log {record.log_id} of node {record.node_id}"
+            todo = "restore a backup; something else than citynode has written there"
+            raise StoreError(expected="every record in a log of its node", got=got, todo=todo)
+        if record.kind == "frame":
+            frame.decode(record.payload)
+        count += 1
+    return count

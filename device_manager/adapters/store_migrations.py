@@ -22,6 +22,7 @@ MIGRATIONS = {
         "ALTER TABLE site ADD COLUMN tags TEXT NOT NULL DEFAULT ''",
     ),
     3: (),
+    4: (),
 }
 ON_SERVER = {
     3: (
@@ -35,6 +36,7 @@ ON_SERVER = {
         "CREATE INDEX frame_begin ON frame ((node_id * 4294967296 + start_s)) WITH (fillfactor = 100)"
         " WHERE start_s IS NOT NULL",
     ),
+    4: ("ALTER TABLE frame DROP CONSTRAINT frame_node_id_fkey, DROP CONSTRAINT frame_log_id_fkey",),
 }
 
 

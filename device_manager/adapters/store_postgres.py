@@ -4,6 +4,8 @@ The tables of `citynode.db`, `series.db` and `operations.db` lie in the schemas 
 one database. Statements are the same as for SQLite: written by hand with `?`, which becomes the driver's `%s` here.
 
 Frames are partitioned by the month of their receipt, so that a month can leave as one table; see `store_pg_frames`.
+They have no foreign keys: looking up and locking node and log for each frame cost the server more than storing it, and
+no node or log is ever deleted. `citynode store check` looks.
 Readers look at one snapshot for each transaction (REPEATABLE READ), as SQLite's readers do. Only PostgreSQL's
 own SQL is asked for, no extension.
 """
@@ -28,8 +30,8 @@ CONNECT_S = 5
 _MIGRATION_LOCK = 0x636E_0001  # advisory: one process upgrades, the others wait
 _FRAME = f"""
 CREATE TABLE frame (number BIGINT NOT NULL, received_ms BIGINT NOT NULL, start_s BIGINT, seq BIGINT NOT NULL,
-    node_id INTEGER NOT NULL REFERENCES node (id), log_id INTEGER NOT NULL REFERENCES log (id), kind SMALLINT NOT NULL,
-    payload BYTEA NOT NULL) PARTITION BY RANGE (received_ms);
+    node_id INTEGER NOT NULL, log_id INTEGER NOT NULL, kind SMALLINT NOT NULL, payload BYTEA NOT NULL)
+    PARTITION BY RANGE (received_ms);
 CREATE INDEX frame_number ON frame USING brin (number) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX frame_place ON frame (({PLACE})) WITH (fillfactor = 100);
 CREATE INDEX frame_begin ON frame (({BEGIN})) WITH (fillfactor = 100) WHERE start_s IS NOT NULL;

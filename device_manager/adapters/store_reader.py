@@ -158,6 +158,11 @@ class SqlReader:
             row = connection.exec_driver_sql(sql, where.arguments).one_or_none()
         return _stored(row) if row else None
 
+    def owners(self) -> dict[int, int]:
+        """Return the node of every log, by `log_id`."""
+        with self._connect() as connection:
+            return {row[0]: row[1] for row in connection.exec_driver_sql("SELECT id, node_id FROM log")}
+
     def latest_frames(self) -> list[StoredRecord]:
         """Return the dated frame with the latest start of every node that has one, by node."""
         latest = _LATEST_ON_SERVER if isinstance(self._path, ServerDatabase) else _LATEST

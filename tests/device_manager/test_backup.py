@@ -203,3 +203,10 @@ def test_check_names_a_damaged_database(settings: Settings) -> None:
             file.write(os.urandom(100))
     with pytest.raises(StoreError, match="restore a backup"):
         storekeeping.check(settings, lines.append)
+
+
+def test_check_names_a_record_in_a_foreign_log(settings: Settings) -> None:
+    with closing(sqlite3.connect(settings.database)) as raw, raw:  # foreign keys are off here, as a server has none
+        raw.execute("UPDATE frame SET node_id = 99 WHERE number = 7")
+    with pytest.raises(StoreError, match="got record 7 in log 1 of node 99; restore a backup"):
+        storekeeping.check(settings, lambda line: None)

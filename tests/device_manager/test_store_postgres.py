@@ -152,12 +152,12 @@ def test_tables_are_not_made_twice(bench: Bench) -> None:
         create_database(bench.path)
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_older_tables_are_brought_to_todays_and_lose_nothing(postgres_url: str, tmp_path: Path, version: int) -> None:
     today, old = (postgres.fresh(postgres_url) for _ in range(2))
     create_database(today)
     with psycopg.connect(old.url) as raw:
-        raw.execute((HISTORY / "server_v3.sql").read_text("utf-8"))
+        raw.execute((HISTORY / f"server_v{max(version, 3)}.sql").read_text("utf-8"))
         if version == 2:  # the first on a server had these not yet
             raw.execute("ALTER TABLE public.node DROP tags")
             raw.execute("ALTER TABLE public.site DROP heading_deg, DROP fixture, DROP gml_id, DROP tags")
@@ -184,7 +184,7 @@ def test_older_tables_are_brought_to_todays_and_lose_nothing(postgres_url: str, 
 
 
 def shape(server: ServerDatabase) -> list[tuple[object, ...]]:
-    """All columns of all tables but the months', and the indices of frames."""
+    """All columns of all tables but the months', the indices of frames, and the foreign keys."""
     columns = (
         "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
         " WHERE table_schema = 'public' AND table_name !~ '^frame_' ORDER BY 1, 2"
@@ -193,8 +193,9 @@ def shape(server: ServerDatabase) -> list[tuple[object, ...]]:
         "SELECT c.relname, pg_get_indexdef(indexrelid), c.reloptions FROM pg_index"
         " JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = 'public.frame'::regclass ORDER BY 1"
     )
+    keys = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2"
     with psycopg.connect(server.url) as raw:
-        return [*raw.execute(columns), *raw.execute(indices)]
+        return [*raw.execute(columns), *raw.execute(indices), *raw.execute(keys)]
 
 
 def test_newer_tables_are_refused(bench: Bench) -> None:
