@@ -22,10 +22,20 @@ from sqlalchemy.pool import NullPool
 from device_manager.adapters.store_keys import PLACE, RANGE
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_schema import KINDS
-from device_manager.adapters.store_sql import _KIND_NUMBERS, NEWEST, SqlStore, SqlTransaction, _json, _ranges
+from device_manager.adapters.store_sql import (
+    _ADDED,
+    _COUNTED,
+    _KIND_NUMBERS,
+    _REJECT,
+    NEWEST,
+    SqlStore,
+    SqlTransaction,
+    _json,
+    _ranges,
+)
 from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
-from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
+from device_manager.ports import EventRow, LogRow, Node, RecordRow, Refusal, RejectRow, RowRefused
 
 if TYPE_CHECKING:
     from device_manager.adapters.store_archive import SqlArchive
@@ -34,6 +44,7 @@ LEADER_LOCK = 0x636E_0002  # advisory: who numbers
 _COLUMNS = "number, received_ms, start_s, seq, node_id, log_id, kind, payload"
 # Rows that came by other ways than ours (a restore by hand) may lie above: no number is given twice.
 _HEAD = "SELECT greatest(head, (SELECT max(number) FROM frame WHERE number > head)) FROM numbered"
+_REJECT_TYPES = ("text", "text", "int8", "text", "text", "bytea", "int8", "int8", "int8")
 _TYPES = ("int8", "int8", "int8", "int8", "int4", "int4", "int2", "bytea")
 
 
@@ -168,6 +179,17 @@ class PgTransaction(SqlTransaction):
         """See `Transaction.record`."""
         return self.records([(log_id, seq)]).get((log_id, seq))
 
+    def rejected(self, refusals: Sequence[Refusal]) -> list[bool | None]:
+        """See `Transaction.rejected`."""
+        sql = (
+            "SELECT wanted.place, bool_or(reject.payload = wanted.payload)"
+            " FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bytea[]) WITH ORDINALITY"
+            " wanted (node, log, seq, payload, place) JOIN reject USING (log, seq, node) GROUP BY wanted.place"
+        )
+        columns = [list(column) for column in zip(*refusals, strict=True)]
+        found = dict(self._raw.execute(sql, columns)) if refusals else {}
+        return [found.get(place) for place in range(1, len(refusals) + 1)]
+
     def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
         """See `Transaction.shadows`."""
         rows = self._raw.execute("SELECT node_id, document FROM shadow WHERE node_id = ANY(%s)", (list(node_ids),))
@@ -204,9 +226,15 @@ class PgTransaction(SqlTransaction):
             )
             self._raw.execute(sql, ([row[0] for row in rows], [row[1] for row in rows]))
 
-    def add_rejects(self, kept: Sequence[RejectRow], only_counted: Sequence[RejectRow]) -> None:
-        """See `Transaction.add_rejects`; PostgreSQL takes no NUL in text."""
-        super().add_rejects([_printable(row) for row in kept], [_printable(row) for row in only_counted])
+    def _keep_rejects(self, rows: Sequence[RejectRow]) -> None:
+        if rows:
+            self._copy(f"reject ({_REJECT})", _REJECT_TYPES, [_printable(row) for row in rows])
+
+    def _count_rejects(self, rows: Sequence[tuple[str, str, int, int]]) -> None:
+        if rows:
+            new = "unnest(%b::text[], %b::text[], %b::bigint[], %b::bigint[])"
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            self._raw.execute(f"INSERT INTO reject_count {_COUNTED} SELECT * FROM {new} {_ADDED}", columns)
 
     def add_events(self, rows: Sequence[EventRow]) -> None:
         """See `Transaction.add_events`."""

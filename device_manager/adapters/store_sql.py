@@ -4,6 +4,7 @@ One connection, one writer. The hot path is executemany of tuples; a step costs 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +15,30 @@ from sqlalchemy import Connection, exc
 from device_manager.adapters.store_engine import open_single_writer, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.database import Database
-from device_manager.ports import EventRow, LogRow, Node, RecordRow, RejectRow, RowRefused
+from device_manager.ports import EventRow, LogRow, Node, RecordRow, Refusal, RejectRow, RowRefused
 
 if TYPE_CHECKING:
     from device_manager.adapters.store_archive import Shelf, SqlArchive
 
 NEWEST = 1000  # records whose receipt tells how late it was at last
-_AMONG = 400  # SQLite takes 999 parameters at most in old builds
+_AMONG, _REFUSALS = 400, 180  # rows at once: SQLite takes 999 parameters at most in old builds
 # SQLite looks one pair of an IN list up, and for two it reads the whole table; a cross join is taken in this order.
 _STORED = """
 WITH wanted (log_id, seq) AS (VALUES {}) SELECT frame.log_id, frame.seq, kind, payload
 FROM wanted CROSS JOIN frame ON frame.log_id = wanted.log_id AND frame.seq = wanted.seq
 """
+_REJECTED = """
+WITH wanted (place, node, log, seq, payload) AS (VALUES {})
+SELECT wanted.place, max(reject.payload = wanted.payload) FROM wanted
+CROSS JOIN reject ON reject.log = wanted.log AND reject.seq = wanted.seq AND reject.node = wanted.node
+GROUP BY wanted.place
+"""
+_REJECT = ", ".join(RejectRow._fields)
+_COUNTED = "(node, reason, count, kept_bytes)"
+_ADDED = (
+    "ON CONFLICT (node, reason) DO UPDATE SET count = reject_count.count + excluded.count,"
+    " kept_bytes = reject_count.kept_bytes + excluded.kept_bytes"
+)
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -135,17 +148,21 @@ class SqlTransaction:
             found |= {(row[0], row[1]): (KINDS[row[2]], row[3]) for row in rows}
         return found
 
-    def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:
-        """See `Transaction.is_rejected`."""
-        sql = "SELECT 1 FROM reject WHERE log = ? AND seq = ? AND node = ?"
-        if payload is None:
-            return self._run(sql + " LIMIT 1", (log, seq, node)).first() is not None
-        return self._run(sql + " AND payload = ? LIMIT 1", (log, seq, node, payload)).first() is not None
+    def rejected(self, refusals: Sequence[Refusal]) -> list[bool | None]:
+        """See `Transaction.rejected`."""
+        found: dict[int, bool] = {}
+        for at in range(0, len(refusals), _REFUSALS):
+            some = list(enumerate(refusals[at : at + _REFUSALS], start=at))
+            sql = _REJECTED.format(",".join(["(?, ?, ?, ?, ?)"] * len(some)))
+            found |= {row[0]: bool(row[1]) for row in self._run(sql, tuple(n for i, key in some for n in (i, *key)))}
+        return [found.get(i) for i in range(len(refusals))]
 
-    def reject_bytes(self, node: str) -> int:
+    def reject_bytes(self, nodes: Sequence[str]) -> dict[str, int]:
         """See `Transaction.reject_bytes`."""
-        sql = "SELECT coalesce(sum(kept_bytes), 0) FROM reject_count WHERE node = ?"
-        return int(self._run(sql, (node,)).scalar_one())
+        kept: dict[str, int] = {}
+        for node, size in self._among("SELECT node, kept_bytes FROM reject_count WHERE node", nodes):
+            kept[node] = kept.get(node, 0) + int(size)
+        return kept
 
     def last_event(self, node_id: int, kind: str) -> bytes | None:
         """See `Transaction.last_event`."""
@@ -180,18 +197,20 @@ class SqlTransaction:
 
     def add_rejects(self, kept: Sequence[RejectRow], only_counted: Sequence[RejectRow]) -> None:
         """See `Transaction.add_rejects`."""
-        self._many(
-            "INSERT INTO reject (node, topic, received_ms, reason, detail, payload, payload_bytes, log, seq)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [tuple(row) for row in kept],
-        )
-        self._many(
-            "INSERT INTO reject_count (node, reason, count, kept_bytes) VALUES (?, ?, 1, ?) ON CONFLICT (node, reason)"
-            " DO UPDATE SET count = reject_count.count + 1,"
-            " kept_bytes = reject_count.kept_bytes + excluded.kept_bytes",
-            [(row.node, row.reason, len(row.payload)) for row in kept]
-            + [(row.node, row.reason, 0) for row in only_counted],
-        )
+        self._keep_rejects(kept)
+        counts = Counter((row.node, row.reason) for row in (*kept, *only_counted))
+        sizes: Counter[tuple[str, str]] = Counter()
+        for row in kept:
+            sizes[row.node, row.reason] += len(row.payload)
+        self._count_rejects([(*key, count, sizes[key]) for key, count in sorted(counts.items())])
+
+    def _keep_rejects(self, rows: Sequence[RejectRow]) -> None:
+        marks = ", ".join("?" * len(RejectRow._fields))
+        self._many(f"INSERT INTO reject ({_REJECT}) VALUES ({marks})", [tuple(row) for row in rows])
+
+    def _count_rejects(self, rows: Sequence[tuple[str, str, int, int]]) -> None:
+        """Add (node, reason, count, bytes kept), each node and reason once."""
+        self._many(f"INSERT INTO reject_count {_COUNTED} VALUES (?, ?, ?, ?) {_ADDED}", rows)
 
     def add_events(self, rows: Sequence[EventRow]) -> None:
         """See `Transaction.add_events`."""

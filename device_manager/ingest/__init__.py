@@ -3,6 +3,7 @@
 handover    bounded queue between the broker's thread and ours
 admit       pure: is this message what the contract says?
 watermark   pure: which numbers of a log are committed
+known       what a batch asks of the store, looked up together
 step        decides one batch: records, duplicates, refusals
 rejects, telling   the refusals of a batch, and what it tells the shadows
 commit      one transaction of the store around a step

@@ -14,13 +14,14 @@ Rules
 The states of logs are copies here; rows are written at the end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import cast
 
 from device_manager.ingest import admit as a
 from device_manager.ingest.admit import Message, Record, Refused
 from device_manager.ingest.bulk import admit_frames
+from device_manager.ingest.known import Known
 from device_manager.ingest.memory import Memory, Outcome
 from device_manager.ingest.rejects import Rejects
 from device_manager.ingest.telling import Telling
@@ -32,13 +33,13 @@ from device_manager.ports import (
     LogRow,
     Node,
     RecordRow,
+    Refusal,
     RejectRow,
     ShadowFold,
     Transaction,
     Watermark,
 )
 
-_REFUSED_ADMISSIONS = frozenset(("rejected", "decommissioned"))
 _REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
 
 
@@ -51,6 +52,10 @@ def _address(topic: str) -> tuple[str, str]:
         return "", ""
 
 
+def _is_welcome(node: Node | None) -> bool:
+    return node is not None and node.admission not in ("rejected", "decommissioned")
+
+
 class Step:
     """Takes messages one by one, then writes what they came to."""
 
@@ -58,13 +63,13 @@ class Step:
         self.outcome = Outcome()
         self._transaction = transaction
         self._memory = memory
+        self._known = Known(transaction, memory)
         self._codec = codec
         self._rejects = Rejects(transaction)
         self._telling = Telling()
         self._logs: dict[int, tuple[LogRow, LogState]] = {}
         self._columns: dict[tuple[int, int], int] = {}
         self._records: dict[tuple[int, int], RecordRow] = {}
-        self._stored: dict[tuple[int, int], tuple[str, bytes] | None] = {}  # None: looked for, and not there
         self._events: list[EventRow] = []
         self._touched: dict[int, Node] = {}
         self._received_ms = 0
@@ -79,37 +84,27 @@ class Step:
         records = admit_frames([messages[i] for i in frames], self._latest_ms)
         admitted = {i: record for i, record in zip(frames, records, strict=True) if record}
         if len(messages) > 1:
-            self._look_up({name for name, _ in addresses if name}, {record.log for record in admitted.values()})
-            self._look_up_records(admitted.values())
+            self._known.look_up({name for name, _ in addresses if name}, admitted.values())
+            self._rejects.expect(self._doubtful(messages, addresses, admitted))
         for i, message in enumerate(messages):
             self.take(message, admitted=admitted.get(i))
 
-    def _look_up(self, names: set[str], logs: set[int]) -> None:
-        """Read unknown nodes and logs with one statement each."""
-        memory = self._memory
-        unknown = names - memory.nodes.keys()
-        if unknown:
-            memory.nodes.update({node.name: node for node in self._transaction.nodes(sorted(unknown))})
-        fresh = logs - memory.logs.keys()
-        if fresh:
-            rows = self._transaction.logs(sorted(fresh))
-            memory.logs.update({row.log: (row, LogState(row.next, row.ahead)) for row in rows})
-
-    def _look_up_records(self, records: Iterable[Record]) -> None:
-        """Read with one statement what these need: channels of unknown epochs, and what is stored under their numbers.
-
-        So neither a backlog that is sent twice nor frames whose channels have not come cost a statement each.
-        """
-        logs, columns, keys = self._memory.logs, self._memory.columns, set()
-        for record in records:
-            if record.log in logs:
-                row, state = logs[record.log]
-                if (row.log_id, record.epoch) not in columns:
-                    keys.add((row.log_id, record.epoch))
-                if record.seq in state:
-                    keys.add((row.log_id, record.seq))
-        if keys:
-            self._stored = {**dict.fromkeys(keys), **self._transaction.records(sorted(keys))}
+    def _doubtful(
+        self, messages: Sequence[Incoming], addresses: Sequence[tuple[str, str]], admitted: Mapping[int, Record]
+    ) -> Iterator[Refusal]:
+        """Yield what may be refused, or was before: what must be looked at closely, comes from a node that is not
+        welcome, or counts as committed and is not stored."""
+        unwelcome = {name for name, _ in set(addresses) if not _is_welcome(self._known.node(name))}
+        for i, (name, kind) in enumerate(addresses):
+            record, payload = admitted.get(i), messages[i].payload
+            if record is None:
+                head = a.read_head(kind, payload)
+            elif name in unwelcome or self._known.is_missing(record):
+                head = record.log, record.seq
+            else:
+                continue
+            if head:
+                yield Refusal(name, *head, payload)
 
     def take(self, message: Incoming, refusal: Refused | None = None, admitted: Record | None = None) -> None:
         """Decide one message; `refusal` decides it beforehand, `admitted` is what it was found to be."""
@@ -171,24 +166,19 @@ class Step:
             raise Refused(a.INTERNAL, f"{type(error).__name__}: {error}"[:500]) from error
 
     def _node(self, name: str) -> Node:
-        node = self._memory.nodes.get(name) or self._transaction.node(name)
+        node = self._known.node(name)
         if node is None:
             raise Refused(a.NOT_REGISTERED, f"expected a registered node, got {name}")
-        self._memory.nodes[name] = node
-        if node.admission in _REFUSED_ADMISSIONS:
+        if not _is_welcome(node):
             raise Refused(a.NOT_ADMITTED, f"expected an admitted node, got {name}, which is {node.admission}")
         return node
 
     def _known_log(self, node: Node, log: int) -> tuple[LogRow, LogState] | None:
         """Return this step's copy of a log, None when it was never seen; Refused when it is another node's."""
-        known = self._logs.get(log)
+        known = self._logs.get(log) or self._known.log(log)
         if known is None:
-            remembered = self._memory.logs.get(log)
-            row = remembered[0] if remembered else self._transaction.log(log)
-            if row is None:
-                return None
-            known = row, remembered[1].copy() if remembered else LogState(row.next, row.ahead)
-            self._logs[log] = known
+            return None
+        self._logs[log] = known
         if known[0].node_id != node.node_id:
             raise Refused(a.FOREIGN_LOG, f"expected a log of {node.name}, got log {log:08x} of another node")
         return known
@@ -211,7 +201,7 @@ class Step:
             self.outcome.deferred += 1
             return
         self._check_columns(row, record)
-        rescued = again and not self._rejects.knows(node.name, record.log, record.seq)
+        rescued = again and not self._rejects.knows_head(Refusal(node.name, record.log, record.seq, message.payload))
         self._records[row.log_id, record.seq] = RecordRow(
             *(node.node_id, row.log_id, record.seq, record.kind, message.received_ms, record.start_s, message.payload)
         )
@@ -222,9 +212,9 @@ class Step:
     def _is_decided(self, node: Node, row: LogRow, record: Record, payload: bytes) -> bool:
         """True when these bytes were stored or refused before; Refused when others are stored under their number."""
         staged = self._records.get((row.log_id, record.seq))
-        stored = (staged.kind, staged.payload) if staged else self._stored_record(row.log_id, record.seq)
+        stored = (staged.kind, staged.payload) if staged else self._known.record(row.log_id, record.seq)
         if stored is None:
-            known = self._rejects.knows(node.name, record.log, record.seq, payload)
+            known = self._rejects.knows(Refusal(node.name, record.log, record.seq, payload))
             return known or self._transaction.archived(row.log_id, record.seq)
         if stored == (record.kind, payload):
             return True
@@ -240,15 +230,11 @@ class Step:
             raise Refused(a.SHAPE, f"expected {width} columns of epoch {record.epoch}, got {record.columns}")
 
     def _stored_width(self, log_id: int, epoch: int) -> int:
-        stored = self._stored_record(log_id, epoch)
+        stored = self._known.record(log_id, epoch)
         if not stored or stored[0] != "channels":
             return 0
         self._columns[log_id, epoch] = self._width(stored[1])
         return self._columns[log_id, epoch]
-
-    def _stored_record(self, log_id: int, seq: int) -> tuple[str, bytes] | None:
-        key = log_id, seq
-        return self._stored[key] if key in self._stored else self._transaction.record(log_id, seq)
 
     def _width(self, payload: bytes) -> int:
         return cast(Record, a.admit("channels", payload, 0, self._codec.loads)).columns
@@ -281,7 +267,7 @@ class Step:
         log, seq = a.read_head(kind, message.payload) or (None, None)
         if log is not None and seq is not None:
             self._commit_refused(node, log, seq, refused)
-            if self._rejects.knows(name, log, seq, message.payload):
+            if self._rejects.knows(Refusal(name, log, seq, message.payload)):
                 self.outcome.duplicates += 1
                 return
         head = (name, message.topic[:300], message.received_ms, refused.reason, refused.detail)

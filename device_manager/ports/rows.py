@@ -65,6 +65,15 @@ class StoredRecord(NamedTuple):
     payload: bytes
 
 
+class Refusal(NamedTuple):
+    """Who sent a record that is not accepted, its head, and its bytes as far as a reject keeps them."""
+
+    node: str
+    log: int
+    seq: int
+    payload: bytes
+
+
 class RejectRow(NamedTuple):
     """A message that was not accepted: `reason` from the closed list in `ingest.admit`, `detail` for people.
 

@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from device_manager.ports.rows import Deployment, EventRow, Incoming, LogRow, Node, RecordRow, RejectRow, StoredRecord
+from device_manager.ports.rows import (
+    Deployment,
+    EventRow,
+    Incoming,
+    LogRow,
+    Node,
+    RecordRow,
+    Refusal,
+    RejectRow,
+    StoredRecord,
+)
 
 
 class Codec(Protocol):
@@ -93,12 +103,12 @@ class Transaction(Protocol):
         """Return {(log_id, seq): (kind, payload)} of those of the records (log_id, seq) that are stored."""
         ...
 
-    def is_rejected(self, node: str, log: int, seq: int, payload: bytes | None = None) -> bool:
-        """True when a reject with that head is kept (with exactly that payload, if given)."""
+    def rejected(self, refusals: Sequence[Refusal]) -> list[bool | None]:
+        """Return for each refusal whether a reject with its bytes is kept; None when none with its head is."""
         ...
 
-    def reject_bytes(self, node: str) -> int:
-        """Return how many payload bytes of rejects are kept for that node name."""
+    def reject_bytes(self, nodes: Sequence[str]) -> dict[str, int]:
+        """Return how many payload bytes of rejects are kept, for those of the node names that have some."""
         ...
 
     def last_event(self, node_id: int, kind: str) -> bytes | None:

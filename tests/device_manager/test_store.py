@@ -251,6 +251,19 @@ def test_no_statement_of_ingest_reads_all_of_a_table_that_grows(bench: Bench) ->
     ] == []
 
 
+def test_refusals_of_a_batch_cost_few_statements_however_many(bench: Bench) -> None:
+    said: list[str] = []
+    event.listen(bench.store._engine, "before_cursor_execute", lambda *a: said.append(a[2]))
+    known, stranger = Speaker(), Speaker("kempten-77", log=9)
+    bench.committer.commit([known.channels()])
+    late = [known.frame(start_s=1 << 31) for _ in range(100)]  # its clock is wrong
+    news = [*late, *(stranger.frame() for _ in range(100))]
+    said.clear()
+    assert bench.committer.commit(news).rejected == 200
+    assert bench.committer.commit(news).duplicates == 200
+    assert len(said) < 40
+
+
 def test_reader_in_another_thread_sees_only_whole_batches(bench: Bench) -> None:
     speaker = Speaker()
     bench.committer.commit([speaker.channels()])

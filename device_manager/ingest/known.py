@@ -1,0 +1,80 @@
+"""What a batch asks of the store: nodes, logs, and the records under its numbers, looked up together.
+
+What the memory between batches holds is not asked for. What is asked one by one all the same (a batch of one, a number
+that became doubtful on the way) is looked up then.
+"""
+
+from collections.abc import Iterable
+
+from device_manager.ingest.admit import Record
+from device_manager.ingest.memory import Memory
+from device_manager.ingest.watermark import LogState
+from device_manager.ports import LogRow, Node, Transaction
+
+
+class Known:
+    """The store as one batch finds it."""
+
+    def __init__(self, transaction: Transaction, memory: Memory) -> None:
+        self._transaction = transaction
+        self._memory = memory
+        self._strangers: set[str] = set()  # looked for, and not registered
+        self._records: dict[tuple[int, int], tuple[str, bytes] | None] = {}  # None: looked for, and not there
+
+    def look_up(self, names: set[str], records: Iterable[Record]) -> None:
+        """Read what these need that is not remembered, with a statement for each kind."""
+        memory, records = self._memory, list(records)
+        unknown = names - memory.nodes.keys()
+        if unknown:
+            memory.nodes.update({node.name: node for node in self._transaction.nodes(sorted(unknown))})
+            self._strangers = unknown - memory.nodes.keys()
+        fresh = {record.log for record in records} - memory.logs.keys()
+        if fresh:
+            rows = self._transaction.logs(sorted(fresh))
+            memory.logs.update({row.log: (row, LogState(row.next, row.ahead)) for row in rows})
+        self._look_up_records(records)
+
+    def _look_up_records(self, records: Iterable[Record]) -> None:
+        """Read the channels of unknown epochs, and what is stored under committed numbers.
+
+        So neither a backlog that is sent twice nor frames whose channels have not come cost a statement each.
+        """
+        logs, columns, keys = self._memory.logs, self._memory.columns, set()
+        for record in records:
+            if record.log in logs:
+                row, state = logs[record.log]
+                if (row.log_id, record.epoch) not in columns:
+                    keys.add((row.log_id, record.epoch))
+                if record.seq in state:
+                    keys.add((row.log_id, record.seq))
+        if keys:
+            self._records = {**dict.fromkeys(keys), **self._transaction.records(sorted(keys))}
+
+    def node(self, name: str) -> Node | None:
+        """Return a registered node."""
+        node = self._memory.nodes.get(name)
+        if node is None and name and name not in self._strangers:
+            node = self._transaction.node(name)
+            if node:
+                self._memory.nodes[name] = node
+            else:
+                self._strangers.add(name)
+        return node
+
+    def log(self, log: int) -> tuple[LogRow, LogState] | None:
+        """Return a copy of a log, None when it was never seen."""
+        remembered = self._memory.logs.get(log)
+        if remembered:
+            return remembered[0], remembered[1].copy()
+        row = self._transaction.log(log)
+        return (row, LogState(row.next, row.ahead)) if row else None
+
+    def record(self, log_id: int, seq: int) -> tuple[str, bytes] | None:
+        """Return (kind, payload) of a stored record."""
+        key = log_id, seq
+        return self._records[key] if key in self._records else self._transaction.record(log_id, seq)
+
+    def is_missing(self, record: Record) -> bool:
+        """True when a record that was looked up counts as committed and is not stored."""
+        known = self._memory.logs.get(record.log)
+        return known is not None and record.seq in known[1] and not self._records.get((known[0].log_id, record.seq))
