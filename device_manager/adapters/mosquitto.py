@@ -33,7 +33,8 @@ from device_manager.settings import Settings
 from device_manager.twin.accounts import Account
 
 USER = "mosquitto"
-_READING_S = 0.3
+_READING_S = 0.5
+_RELOADING = b"Reloading config."
 _LOG_BYTES = 1 << 20  # looked at in one go
 _PLACES = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
 
@@ -116,14 +117,34 @@ class Mosquitto(BrokerProcess):
         take_over(self.settings, authority.probe(node, now_s))
         return True
 
-    def refresh(self) -> None:
-        """Hand the present certificates, access rules and list of revoked ones to the running broker."""
+    def refresh(self, timeout_s: float = 10.0) -> None:
+        """Hand the present certificates, access rules and list of revoked ones to the running broker.
+
+        BrokerError when it does not begin to read them in time. A signal that comes while mosquitto reads for an
+        earlier one is lost, so it is told again until its log says that it reads.
+        """
         self._program = self._program or find()
-        if self._program is not None:
-            self._write_files()
-            if processes.hang_up(self._pid_file, self.configuration_name):
-                time.sleep(_READING_S)  # a signal that comes while mosquitto reads for an earlier one is lost
-                processes.hang_up(self._pid_file, self.configuration_name)
+        if self._program is None:
+            return
+        self._write_files()
+        written, deadline_s = self.log.stat().st_size, time.monotonic() + timeout_s
+        while processes.hang_up(self._pid_file, self.configuration_name):
+            if self._reads_since(written):
+                return
+            if time.monotonic() > deadline_s:
+                todo = "restart the manager, which restarts the broker"
+                raise BrokerError(expected="the broker to read its files anew", got="no word of it", todo=todo)
+
+    def _reads_since(self, begin: int) -> bool:
+        """True as soon as the log says, behind `begin`, that files are read anew; False after _READING_S."""
+        until_s = time.monotonic() + _READING_S
+        while time.monotonic() < until_s:
+            with self.log.open("rb") as file:
+                file.seek(begin)
+                if _RELOADING in file.read(_LOG_BYTES):
+                    return True
+            time.sleep(0.01)
+        return False
 
     def complaints(self) -> list[str]:
         """Return what the log says since the last call that somebody must know: messages dropped, files unwritten."""

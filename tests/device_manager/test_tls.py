@@ -12,6 +12,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from device_manager.adapters import processes
 from device_manager.adapters.broker_check import handshake
 from device_manager.adapters.mosquitto import Mosquitto, find
 from device_manager.adapters.mosquitto_config import MAX_CONNECTIONS
@@ -246,6 +247,21 @@ class Client:
     def close(self) -> None:
         self.mqtt.disconnect()
         self.mqtt.loop_stop()
+
+
+def test_broker_that_missed_a_signal_is_told_again(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    hang_up, told = processes.hang_up, list[Path]()
+
+    def deaf(pid_file: Path, sign: str) -> bool:
+        told.append(pid_file)
+        return len(told) == 1 or hang_up(pid_file, sign)  # the first is lost
+
+    monkeypatch.setattr(processes, "hang_up", deaf)
+    fleet.broker.refresh()
+    assert len(told) == 2
+    monkeypatch.setattr(processes, "hang_up", lambda *_: True)
+    with pytest.raises(BrokerError, match="expected the broker to read its files anew, got no word of it; restart"):
+        fleet.broker.refresh(timeout_s=0.1)
 
 
 def test_account_may_do_what_its_role_says_and_is_out_when_it_is_revoked(fleet: Fleet) -> None:
