@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from device_manager.ingest import admit as a
 from device_manager.ingest import rejects
 from device_manager.ingest.memory import Outcome
 from device_manager.ports import Incoming
+from tests.fakes import postgres
 from tests.fakes.speaker import CHANNELS, NOW_MS, START_S, Speaker
 from tests.fakes.stores import Bench
 
@@ -65,6 +67,65 @@ def test_any_order_repeats_and_batches_store_the_same(chance: random.Random) -> 
         batches.append(shuffled[:size])
         del shuffled[:size]
     assert _content_after(batches) == expected
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 1 << 32))
+def test_batches_decide_as_one_message_after_the_other(seed: int) -> None:
+    chance = random.Random(seed)
+    sent, batches, at = _troubled(chance), list[list[Incoming]](), 0
+    while at < len(sent):
+        size = chance.choice((1, 5, 80))  # 80: many frames are admitted together
+        batches.append(sent[at : at + size])
+        at += size
+    alone = [[message] for message in sent]
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        assert _decided(Path(one), batches) == _decided(Path(other), alone)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_decide_alike_on_both_stores(tmp_path: Path, postgres_url: str, seed: int) -> None:
+    sent = _troubled(random.Random(seed))
+    batches = [sent[:60], sent[60:70], sent[70:]]
+    assert _decided(tmp_path, batches) == _decided(tmp_path, batches, postgres.fresh(postgres_url))
+
+
+def _troubled(chance: random.Random) -> list[Incoming]:
+    """What two good nodes, a stranger and one that is out of service send, with much that is wrong or sent again."""
+    good, other = Speaker("kempten-01", 7), Speaker("kempten-02", 8, seed=2)
+    stranger, gone = Speaker("kempten-77", 9), Speaker("kempten-99", 10)
+    sent = [speaker.channels() for speaker in (good, other, gone)]
+    for _ in range(120):
+        speaker = chance.choice((good, good, other, stranger, gone))
+        message = speaker.frame(start_s=chance.choice((START_S, START_S, None, 1 << 31)))  # the last is of the future
+        wrong = (
+            message,
+            message._replace(payload=chance.choice((b"\xff", b"", message.payload[:-1]))),
+            message._replace(topic=sent[0].topic),  # somebody else's log
+            message._replace(topic="citynode/1/nobody here/up/frame"),
+        )
+        sent.append(chance.choices(wrong, weights=(6, 1, 1, 1))[0])
+        if chance.random() < 0.4:
+            sent.append(chance.choice(sent))
+        if chance.random() < 0.1:  # other bytes under a number that was used
+            sent.append(chance.choice(sent)._replace(payload=message.payload))
+    return sent
+
+
+def _decided(directory: Path, batches: list[list[Incoming]], server: ServerDatabase | None = None) -> object:
+    """Return everything that batches came to: records, rejects and their counts, watermarks, and the totals."""
+    bench = Bench(directory, ["kempten-01", "kempten-02"], server)
+    bench.register("kempten-99", "decommissioned")
+    totals, marks = Counter[str](), dict[int, object]()
+    for batch in batches:
+        outcome = bench.committer.commit(batch)
+        totals.update({name: getattr(outcome, name) for name in ("stored", "duplicates", "rejected", "deferred")})
+        marks.update({w.log: (w.next, w.want) for w in outcome.watermarks})
+    names = ("kempten-01", "kempten-02", "kempten-77", "kempten-99", "")
+    refused = [(bench.reader.rejects(name, 1000), bench.reader.reject_counts(name)) for name in names]
+    stored = [(r.number, r.node_id, r.seq, r.kind, r.start_s, r.payload) for r in bench.reader.records()]
+    bench.close()
+    return stored, refused, totals, marks
 
 
 def _content_after(batches: list[list[Incoming]]) -> object:
