@@ -17,7 +17,7 @@ from psycopg import sql
 from sqlalchemy import BigInteger, Connection, Integer, MetaData, create_engine
 from sqlalchemy.pool import NullPool
 
-from device_manager.adapters import store_operations, store_series
+from device_manager.adapters import store_operations, store_series_tables
 from device_manager.adapters.store_engine import create_database, open_reader, translated
 from device_manager.adapters.store_pg_frames import ensure_month, month_of
 from device_manager.adapters.store_postgres import ensure_schema, new_engine
@@ -53,7 +53,7 @@ def copy_store(source: Path, target: ServerDatabase) -> Copied:
 
 
 def _files(source: Path) -> list[tuple[str, Path]]:
-    found = [("public", source), ("series", store_series.path_beside(source))]
+    found = [("public", source), ("series", store_series_tables.path_beside(source))]
     found.append(("operations", store_operations.path_beside(source)))
     return [(schema, file) for schema, file in found if file.exists()]
 
