@@ -27,7 +27,7 @@ from device_manager.scopes import ADMIN, Scope
 from device_manager.settings import Settings
 from firmware.wire import frame
 
-__all__ = ["Backup", "archive", "backup", "check", "check_backup", "open_archiving", "pack", "restore"]
+__all__ = ["Backup", "archive", "backup", "check", "check_backup", "daily", "open_archiving", "pack", "restore"]
 
 
 @contextmanager
@@ -67,6 +67,21 @@ def pack(settings: Settings, scope: Scope, said: Said) -> list[Packed]:
         done.append(packed)
         said(f"{packed.name}: {packed.before / 1e6:.1f} MB, now {packed.after / 1e6:.1f} MB")
     return done
+
+
+def daily(settings: Settings, scope: Scope, said: Said) -> tuple[list[Packed], list[Step]]:
+    """Do what is due once a day, as far as there is any of it: pack a store on a server, archive by the policy."""
+    scope.require(ADMIN, "keep the store")
+    packed, steps = [], []
+    if isinstance(settings.database, ServerDatabase):
+        packed = pack(settings, scope, said)
+    else:
+        said("nothing to pack: the store is SQLite")
+    if policies.load(settings.directory):
+        steps = archive(settings, scope, said)
+    else:
+        said(f"nothing to archive: there is no {policies.FILE_NAME}")
+    return packed, steps
 
 
 def backup(settings: Settings, target: Path, passphrase: str, scope: Scope) -> Backup:

@@ -81,6 +81,19 @@ def pack(data: Data = None, json: Json = False) -> None:
 
 
 @app.command()
+def daily(data: Data = None, json: Json = False) -> None:
+    """Do what is due once a day: pack a store in PostgreSQL, archive where there is a policy. The manager may run."""
+    from device_manager import settings, storekeeping
+    from device_manager.fleet import local
+
+    packed, steps = storekeeping.daily(settings.load(data or settings.default_directory()), local(), say)
+    if json:
+        print_json({"packed": [one.name for one in packed], "archived": [step.month for step in steps]})
+        return
+    print(f"indices packed: {len(packed)}, months archived: {len(steps)}")
+
+
+@app.command()
 def backup(file: Annotated[Path, typer.Argument(help="File to write.")], data: Data = None, json: Json = False) -> None:
     """Write everything into one encrypted file: databases, identities, keys, settings. The manager may run.
 

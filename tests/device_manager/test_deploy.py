@@ -37,7 +37,7 @@ def test_timer_starts_what_is_due_once_a_day() -> None:
     commands = [shlex.split(line.partition("=")[2].lstrip("-")) for line in lines if line.startswith("ExecStart=")]
     for words in commands:
         check(words)
-    assert [words[1:] for words in commands] == [["store", "archive"], ["store", "pack"]]
+    assert [words[1:] for words in commands] == [["store", "daily"]]
     assert DAILY.with_suffix(".timer").exists()  # a timer starts the service of its own name
 
 
