@@ -119,6 +119,7 @@ class _Walk:
         self.ends = np.cumsum(lengths)
         self.at = self.ends - lengths
         self.bytes = np.frombuffer(b"".join(payloads) + bytes(_PAD_BYTES), dtype=np.uint8)
+        self.last = len(self.bytes) - _PAD_BYTES // 2  # behind the end of all, so that who runs over it is seen
         self.odd: Bools = lengths < _HEAD_ITEMS + 2
         self.extras: Bools = np.zeros(len(payloads), dtype=bool)
 
@@ -138,7 +139,7 @@ class _Walk:
             value[empty], length[empty] = null, 1
             fits |= empty
         self.odd |= ~fits
-        self.at = np.minimum(self.at + np.maximum(length, 1), len(self.bytes) - _PAD_BYTES)
+        self.at = np.minimum(self.at + np.maximum(length, 1), self.last)
         return value
 
     def shape(self) -> None:
@@ -154,11 +155,10 @@ class _Walk:
         at = np.empty((size + 1, len(rows)), dtype=np.int32)
         first = np.empty((size, len(rows)), dtype=np.uint8)
         at[0] = self.at[rows]
-        last = len(self.bytes) - _PAD_BYTES
         for step in range(size):
             np.take(self.bytes, at[step], out=first[step], mode="clip")
             np.add(at[step], _LENGTHS[first[step]], out=at[step + 1])
-            np.minimum(at[step + 1], last, out=at[step + 1])
+            np.minimum(at[step + 1], self.last, out=at[step + 1])
         ends = self.ends[rows]
         good: Bools = (_LENGTHS[first] > 0).all(axis=0) & (at[-1] <= ends)
         if whole:

@@ -32,10 +32,12 @@ def admitted(payload: bytes) -> a.Record | None:
 
 
 def together(payloads: list[bytes]) -> list[a.Record | None]:
-    """Admit the payloads among enough others."""
+    """Admit the payloads among enough others, which come behind them or before: that must not matter."""
     filler = Speaker()
-    messages = [incoming(payload) for payload in payloads] + [filler.frame() for _ in range(FEWEST)]
-    return admit_frames(messages, NOW_MS)[: len(payloads)]
+    ours, others = [incoming(payload) for payload in payloads], [filler.frame() for _ in range(FEWEST)]
+    found = admit_frames([*ours, *others], NOW_MS)[: len(ours)]
+    assert admit_frames([*others, *ours], NOW_MS)[len(others) :] == found
+    return found
 
 
 def test_good_frames_pass_with_the_records_of_the_long_way() -> None:
@@ -88,6 +90,13 @@ def test_what_the_long_way_refuses_does_not_pass(items: object) -> None:
 def test_frame_that_is_too_long_does_not_pass() -> None:
     payload = cbor2.dumps([*HEAD[:6], 240, [100_000, -100_000] * 120 * 4])
     assert together([payload]) == [None]
+
+
+@pytest.mark.parametrize("rows", [[[1, 2, 3]], [[1, 200, 70_000]], [[-1, -200, -70_000], [None, 5, 300]]])
+def test_frame_that_was_cut_anywhere_does_not_pass(rows: list[list[int | None]]) -> None:
+    payload = Speaker().frame(rows).payload
+    for size in range(len(payload)):
+        assert together([payload[:size]]) == [None]
 
 
 @settings(deadline=None, max_examples=200)
