@@ -26,6 +26,7 @@ from device_manager.adapters.store_sql import (
     _ADDED,
     _COUNTED,
     _KIND_NUMBERS,
+    _NEWEST_EVENT,
     _REJECT,
     NEWEST,
     SqlStore,
@@ -189,6 +190,12 @@ class PgTransaction(SqlTransaction):
         columns = [list(column) for column in zip(*refusals, strict=True)]
         found = dict(self._raw.execute(sql, columns)) if refusals else {}
         return [found.get(place) for place in range(1, len(refusals) + 1)]
+
+    def last_events(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """See `Transaction.last_events`."""
+        wanted = "WITH wanted (node_id, kind) AS (SELECT * FROM unnest(%b::int[], %b::text[]))"
+        rows = self._raw.execute(_NEWEST_EVENT.format(wanted), [list(column) for column in zip(*keys, strict=True)])
+        return {(row[0], row[1]): row[2] for row in rows}
 
     def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
         """See `Transaction.shadows`."""

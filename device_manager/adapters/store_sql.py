@@ -33,6 +33,10 @@ SELECT wanted.place, max(reject.payload = wanted.payload) FROM wanted
 CROSS JOIN reject ON reject.log = wanted.log AND reject.seq = wanted.seq AND reject.node = wanted.node
 GROUP BY wanted.place
 """
+_NEWEST_EVENT = """
+{} SELECT wanted.node_id, wanted.kind, (SELECT payload FROM event
+    WHERE event.node_id = wanted.node_id AND event.kind = wanted.kind ORDER BY event.id DESC LIMIT 1) FROM wanted
+"""
 _REJECT = ", ".join(RejectRow._fields)
 _COUNTED = "(node, reason, count, kept_bytes)"
 _ADDED = (
@@ -164,11 +168,15 @@ class SqlTransaction:
             kept[node] = kept.get(node, 0) + int(size)
         return kept
 
-    def last_event(self, node_id: int, kind: str) -> bytes | None:
-        """See `Transaction.last_event`."""
-        sql = "SELECT payload FROM event WHERE node_id = ? AND kind = ? ORDER BY id DESC LIMIT 1"
-        payload: bytes | None = self._run(sql, (node_id, kind)).scalar()
-        return payload
+    def last_events(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """See `Transaction.last_events`."""
+        found: dict[tuple[int, str], bytes | None] = {}
+        for at in range(0, len(keys), _AMONG):
+            some = keys[at : at + _AMONG]
+            sql = _NEWEST_EVENT.format(f"WITH wanted (node_id, kind) AS (VALUES {','.join(['(?, ?)'] * len(some))})")
+            rows = self._run(sql, tuple(part for key in some for part in key))
+            found |= {(row[0], row[1]): row[2] for row in rows}
+        return found
 
     def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:
         """See `Transaction.shadows`."""

@@ -4,9 +4,9 @@ What the memory between batches holds is not asked for. What is asked one by one
 that became doubtful on the way) is looked up then.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from device_manager.ingest.admit import Record
+from device_manager.ingest.admit import Message, Record, Refused
 from device_manager.ingest.memory import Memory
 from device_manager.ingest.watermark import LogState
 from device_manager.ports import LogRow, Node, Transaction
@@ -19,19 +19,23 @@ class Known:
         self._transaction = transaction
         self._memory = memory
         self._strangers: set[str] = set()  # looked for, and not registered
+        self._unseen: set[int] = set()  # logs that were looked for, and not there
         self._records: dict[tuple[int, int], tuple[str, bytes] | None] = {}  # None: looked for, and not there
+        self._events: dict[tuple[int, str], bytes | None] = {}
 
-    def look_up(self, names: set[str], records: Iterable[Record]) -> None:
+    def look_up(self, names: set[str], found: Sequence[Record | Message | Refused]) -> None:
         """Read what these need that is not remembered, with a statement for each kind."""
-        memory, records = self._memory, list(records)
+        memory, records = self._memory, [one for one in found if isinstance(one, Record)]
         unknown = names - memory.nodes.keys()
         if unknown:
             memory.nodes.update({node.name: node for node in self._transaction.nodes(sorted(unknown))})
             self._strangers = unknown - memory.nodes.keys()
         fresh = {record.log for record in records} - memory.logs.keys()
+        fresh |= {log for log in map(_said_log, found) if log is not None} - memory.logs.keys()
         if fresh:
             rows = self._transaction.logs(sorted(fresh))
             memory.logs.update({row.log: (row, LogState(row.next, row.ahead)) for row in rows})
+            self._unseen = fresh - memory.logs.keys()
         self._look_up_records(records)
 
     def _look_up_records(self, records: Iterable[Record]) -> None:
@@ -50,6 +54,13 @@ class Known:
         if keys:
             self._records = {**dict.fromkeys(keys), **self._transaction.records(sorted(keys))}
 
+    def look_up_events(self, shown: Iterable[tuple[str, str]]) -> None:
+        """Read the newest event of each (name, kind) that the broker has retained."""
+        nodes = self._memory.nodes
+        keys = sorted({(nodes[name].node_id, kind) for name, kind in shown if name in nodes})
+        if keys:
+            self._events.update(self._transaction.last_events(keys))
+
     def node(self, name: str) -> Node | None:
         """Return a registered node."""
         node = self._memory.nodes.get(name)
@@ -66,7 +77,7 @@ class Known:
         remembered = self._memory.logs.get(log)
         if remembered:
             return remembered[0], remembered[1].copy()
-        row = self._transaction.log(log)
+        row = None if log in self._unseen else self._transaction.log(log)
         return (row, LogState(row.next, row.ahead)) if row else None
 
     def record(self, log_id: int, seq: int) -> tuple[str, bytes] | None:
@@ -78,3 +89,16 @@ class Known:
         """True when a record that was looked up counts as committed and is not stored."""
         known = self._memory.logs.get(record.log)
         return known is not None and record.seq in known[1] and not self._records.get((known[0].log_id, record.seq))
+
+    def last_event(self, node_id: int, kind: str) -> bytes | None:
+        """Return the newest event of a kind that was kept before this batch."""
+        key = node_id, kind
+        if key not in self._events:
+            self._events.update(self._transaction.last_events([key]))
+        return self._events[key]
+
+
+def _said_log(found: Record | Message | Refused) -> int | None:
+    """Return the log that a state names."""
+    log = found.fields.get("log") if isinstance(found, Message) else None
+    return log if isinstance(log, int) else None

@@ -14,7 +14,7 @@ Rules
 The states of logs are copies here; rows are written at the end.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -40,6 +40,7 @@ from device_manager.ports import (
     Watermark,
 )
 
+Admitted = Record | Message | Refused
 _REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
 
 
@@ -80,34 +81,39 @@ class Step:
         """Decide messages in order; what they all need is looked up together."""
         self._latest_ms = max((self._latest_ms, *(message.received_ms for message in messages)))
         addresses = [_address(message.topic) for message in messages]
-        frames = [i for i, found in enumerate(addresses) if found[1] == "frame"]
-        records = admit_frames([messages[i] for i in frames], self._latest_ms)
-        admitted = {i: record for i, record in zip(frames, records, strict=True) if record}
+        found = self._admit_all(messages, addresses)
         if len(messages) > 1:
-            self._known.look_up({name for name, _ in addresses if name}, admitted.values())
-            self._rejects.expect(self._doubtful(messages, addresses, admitted))
-        for i, message in enumerate(messages):
-            self.take(message, admitted=admitted.get(i))
+            self._known.look_up({name for name, _ in addresses if name}, found)
+            self._known.look_up_events(where for where, m in zip(addresses, messages, strict=True) if m.retained)
+            self._rejects.expect(self._doubtful(messages, addresses, found))
+        for message, one in zip(messages, found, strict=True):
+            self.take(message, one)
+
+    def _admit_all(self, messages: Sequence[Incoming], addresses: Sequence[tuple[str, str]]) -> list[Admitted]:
+        frames = [i for i, (_, kind) in enumerate(addresses) if kind == "frame"]
+        found: list[Admitted | None] = [None] * len(messages)
+        for i, record in zip(frames, admit_frames([messages[i] for i in frames], self._latest_ms), strict=True):
+            found[i] = record
+        return [found[i] or self._admitted(addresses[i][1], message) for i, message in enumerate(messages)]
 
     def _doubtful(
-        self, messages: Sequence[Incoming], addresses: Sequence[tuple[str, str]], admitted: Mapping[int, Record]
+        self, messages: Sequence[Incoming], addresses: Sequence[tuple[str, str]], found: Sequence[Admitted]
     ) -> Iterator[Refusal]:
-        """Yield what may be refused, or was before: what must be looked at closely, comes from a node that is not
-        welcome, or counts as committed and is not stored."""
+        """Yield what may be refused, or was before: what the contract refuses, comes from a node that is not welcome,
+        or counts as committed and is not stored."""
         unwelcome = {name for name, _ in set(addresses) if not _is_welcome(self._known.node(name))}
-        for i, (name, kind) in enumerate(addresses):
-            record, payload = admitted.get(i), messages[i].payload
-            if record is None:
-                head = a.read_head(kind, payload)
-            elif name in unwelcome or self._known.is_missing(record):
-                head = record.log, record.seq
+        for (name, kind), message, one in zip(addresses, messages, found, strict=True):
+            if isinstance(one, Refused):
+                head = a.read_head(kind, message.payload)
+            elif isinstance(one, Record) and (name in unwelcome or self._known.is_missing(one)):
+                head = one.log, one.seq
             else:
                 continue
             if head:
-                yield Refusal(name, *head, payload)
+                yield Refusal(name, *head, message.payload)
 
-    def take(self, message: Incoming, refusal: Refused | None = None, admitted: Record | None = None) -> None:
-        """Decide one message; `refusal` decides it beforehand, `admitted` is what it was found to be."""
+    def take(self, message: Incoming, found: Admitted) -> None:
+        """Decide one message that was found to be `found`."""
         node: Node | None = None
         name, kind = "", ""
         self._received_ms = max(self._received_ms, message.received_ms)
@@ -118,9 +124,8 @@ class Step:
             if kind in a.RETAINED and not message.payload:
                 return
             node = self._node(name)
-            if refusal:
-                raise refusal
-            found = admitted or self._admitted(kind, message)
+            if isinstance(found, Refused):
+                raise found
             if isinstance(found, Message):
                 self._take_message(node, message, found)
             else:
@@ -157,13 +162,13 @@ class Step:
         self._memory.logs.update(self._logs)
         self._memory.columns.update(self._columns)
 
-    def _admitted(self, kind: str, message: Incoming) -> Record | Message:
+    def _admitted(self, kind: str, message: Incoming) -> Admitted:
         try:
             return a.admit(kind, message.payload, self._latest_ms, self._codec.loads)
-        except Refused:
-            raise
+        except Refused as refused:
+            return refused
         except Exception as error:  # whatever some bytes do to our own checks, the next message must be taken
-            raise Refused(a.INTERNAL, f"{type(error).__name__}: {error}"[:500]) from error
+            return Refused(a.INTERNAL, f"{type(error).__name__}: {error}"[:500])
 
     def _node(self, name: str) -> Node:
         node = self._known.node(name)
@@ -259,7 +264,7 @@ class Step:
         if found.kind == "want":
             self.outcome.wishes.append((node.name, found.fields))
             return
-        if message.retained and self._transaction.last_event(node.node_id, found.kind) == message.payload:
+        if message.retained and self._known.last_event(node.node_id, found.kind) == message.payload:
             return  # the broker shows it to every new subscription
         self._events.append(EventRow(node.node_id, found.kind, message.received_ms, message.payload))
 

@@ -111,8 +111,8 @@ class Transaction(Protocol):
         """Return how many payload bytes of rejects are kept, for those of the node names that have some."""
         ...
 
-    def last_event(self, node_id: int, kind: str) -> bytes | None:
-        """Return the newest kept event of that kind."""
+    def last_events(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """Return the newest kept event for each (node_id, kind), None where there is none."""
         ...
 
     def shadows(self, node_ids: Sequence[int]) -> dict[int, str]:

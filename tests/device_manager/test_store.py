@@ -264,6 +264,19 @@ def test_refusals_of_a_batch_cost_few_statements_however_many(bench: Bench) -> N
     assert len(said) < 40
 
 
+def test_retained_states_cost_few_statements_however_many(bench: Bench) -> None:
+    said: list[str] = []
+    names = [f"kempten-{number:03d}" for number in range(100, 200)]
+    for name in names:
+        bench.register(name)
+    states = [Speaker(name, log=i).state(retained=True) for i, name in enumerate(names, start=100)]
+    bench.committer.commit(states)
+    event.listen(bench.store._engine, "before_cursor_execute", lambda *a: said.append(a[2]))
+    bench.committer.commit(states)  # as to a manager that has just started
+    assert len(bench.events()) == 100
+    assert len(said) < 20
+
+
 def test_reader_in_another_thread_sees_only_whole_batches(bench: Bench) -> None:
     speaker = Speaker()
     bench.committer.commit([speaker.channels()])
