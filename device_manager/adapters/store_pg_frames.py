@@ -11,12 +11,13 @@ A frame lies in the partition of the month in which it came (UTC), made when its
 import calendar
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult
 from sqlalchemy.pool import NullPool
 
 from device_manager.adapters.store_keys import PLACE, RANGE
@@ -62,6 +63,7 @@ class PgStore(SqlStore):
         self._version: int | None = None
         self._head = 0
         self._months: set[str] = set()
+        self._behind = ThreadPoolExecutor(1, "copy")
         self._lead()
 
     def close(self) -> None:
@@ -72,6 +74,7 @@ class PgStore(SqlStore):
                 self._connection.exec_driver_sql("SELECT pg_advisory_unlock(?)", (LEADER_LOCK,))
         self._drop()
         self._engine.dispose()
+        self._behind.shutdown()
 
     @contextmanager
     def begin(self) -> Iterator["PgTransaction"]:
@@ -82,10 +85,12 @@ class PgStore(SqlStore):
                 with connection.begin():
                     version = connection.exec_driver_sql("SELECT version FROM change").scalar_one()
                     changed = version != self._version
+                    behind = self._behind.submit
                     step = PgTransaction(
-                        connection, self._open_archive, self._head, self._months, changed_elsewhere=changed
+                        connection, self._open_archive, self._head, self._months, behind, changed_elsewhere=changed
                     )
-                    yield step
+                    with closing(step):
+                        yield step
             self._version, self._head = version, step.head
             self._months |= step.made
         except Exception as error:
@@ -137,7 +142,11 @@ def _other_leader(connection: Connection, server: ServerDatabase) -> StoreError:
 
 
 class PgTransaction(SqlTransaction):
-    """The `Transaction` port on one connection; `head` is the highest number given, `made` the months that it made."""
+    """The `Transaction` port on one connection; `head` is the highest number given, `made` the months that it made.
+
+    `append` returns while the server still takes the rows in; whatever asks it next waits for that, and so does
+    `close`, which belongs before the COMMIT.
+    """
 
     def __init__(
         self,
@@ -145,6 +154,7 @@ class PgTransaction(SqlTransaction):
         archive: Callable[[], "SqlArchive | None"],
         head: int,
         months: set[str],
+        behind: Callable[..., "Future[None]"],
         *,
         changed_elsewhere: bool,
     ) -> None:
@@ -152,7 +162,28 @@ class PgTransaction(SqlTransaction):
         self.head = head
         self.made: set[str] = set()
         self._months = months
-        self._raw = cast(psycopg.Connection[Any], connection.connection.driver_connection)
+        self._driver = cast(psycopg.Connection[Any], connection.connection.driver_connection)
+        self._start = behind
+        self._appending: Future[None] | None = None
+        self._run = self._waited(self._run)
+
+    def close(self) -> None:
+        """Wait until what was appended is with the server; raises what kept it from there."""
+        appending, self._appending = self._appending, None
+        if appending:
+            appending.result()
+
+    @property
+    def _raw(self) -> "psycopg.Connection[Any]":
+        self.close()
+        return self._driver
+
+    def _waited(self, run: Callable[..., CursorResult[Any]]) -> Callable[..., CursorResult[Any]]:
+        def waited(*arguments: Any) -> CursorResult[Any]:
+            self.close()
+            return run(*arguments)
+
+        return waited
 
     def nodes(self, names: Sequence[str]) -> list[Node]:
         """See `Transaction.nodes`."""
@@ -208,11 +239,16 @@ class PgTransaction(SqlTransaction):
         for number, r in enumerate(rows, start=self.head + 1):
             row = (number, r.received_ms, r.start_s, r.seq, r.node_id, r.log_id, _KIND_NUMBERS[r.kind], r.payload)
             months[month_of(r.received_ms)].append(row)
-        self.head += len(rows)
-        for month, some in months.items():
-            self._copy(f"{self._partition(month)} ({_COLUMNS})", _TYPES, some)
         if rows:
-            self._raw.execute("UPDATE numbered SET head = %s", (self.head,))
+            self.head += len(rows)
+            tables = {self._partition(month): some for month, some in months.items()}
+            self.close()
+            self._appending = self._start(self._append, tables)
+
+    def _append(self, tables: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
+        for table, rows in tables.items():
+            _copy(self._driver, f"{table} ({_COLUMNS})", _TYPES, rows)
+        self._driver.execute("UPDATE numbered SET head = %s", (self.head,))
 
     def save_logs(self, rows: Sequence[LogRow]) -> None:
         """See `Transaction.save_logs`."""
@@ -235,7 +271,7 @@ class PgTransaction(SqlTransaction):
 
     def _keep_rejects(self, rows: Sequence[RejectRow]) -> None:
         if rows:
-            self._copy(f"reject ({_REJECT})", _REJECT_TYPES, [_printable(row) for row in rows])
+            _copy(self._raw, f"reject ({_REJECT})", _REJECT_TYPES, [_printable(row) for row in rows])
 
     def _count_rejects(self, rows: Sequence[tuple[str, str, int, int]]) -> None:
         if rows:
@@ -246,14 +282,7 @@ class PgTransaction(SqlTransaction):
     def add_events(self, rows: Sequence[EventRow]) -> None:
         """See `Transaction.add_events`."""
         if rows:
-            self._copy("event (node_id, kind, received_ms, payload)", ("int4", "varchar", "int8", "bytea"), rows)
-
-    def _copy(self, table: str, types: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-        with self._raw.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(types)
-            write = copy.write_row
-            for row in rows:
-                write(row)
+            _copy(self._raw, "event (node_id, kind, received_ms, payload)", ("int4", "varchar", "int8", "bytea"), rows)
 
     def _partition(self, month: tuple[int, int]) -> str:
         """Return the table of a month, made if need be."""
@@ -262,6 +291,14 @@ class PgTransaction(SqlTransaction):
             ensure_month(self._raw, month)
             self.made.add(name)
         return name
+
+
+def _copy(raw: "psycopg.Connection[Any]", table: str, types: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    with raw.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
+        write = copy.write_row
+        for row in rows:
+            write(row)
 
 
 def ensure_month(raw: psycopg.Connection[Any], month: tuple[int, int]) -> None:

@@ -134,13 +134,11 @@ class Step:
             self._refuse(message, name, kind, node, refused)
 
     def write(self, shadows: ShadowFold) -> None:
-        """Write all rows, the states of the logs, and the shadows that they change."""
+        """Write all rows, the states of the logs, and the shadows that they change.
+
+        Records go first, and shadows are folded behind them: a store may take its time for records meanwhile.
+        """
         transaction = self._transaction
-        transaction.append(list(self._records.values()))
-        rows = [row._replace(next=state.next, ahead=state.ahead) for row, state in self._logs.values()]
-        transaction.save_logs(rows)
-        self._rejects.write()
-        transaction.add_events(self._events)
         for log, node in self._touched.items():
             state = self._logs[log][1] if log in self._logs else LogState()
             self.outcome.watermarks.append(Watermark(node.name, log, state.next, state.want()))
@@ -149,9 +147,14 @@ class Step:
         known = self._memory.shadows
         unknown = [node.node_id for node, _ in told if node.node_id not in known]
         known = known | transaction.shadows(unknown) if unknown else known
+        transaction.append(list(self._records.values()))
         self._shadows = {
             node.node_id: shadows.fold(known.get(node.node_id), node.name, events) for node, events in told
         }
+        rows = [row._replace(next=state.next, ahead=state.ahead) for row, state in self._logs.values()]
+        transaction.save_logs(rows)
+        self._rejects.write()
+        transaction.add_events(self._events)
         transaction.save_shadows(list(self._shadows.items()))
 
     def remember(self) -> None:
