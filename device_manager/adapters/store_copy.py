@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from device_manager.adapters import store_operations, store_series_tables
 from device_manager.adapters.store_engine import create_database, open_reader, translated
-from device_manager.adapters.store_pg_frames import ensure_month, month_of
+from device_manager.adapters.store_partitions import ensure_month, month_of
 from device_manager.adapters.store_postgres import ensure_schema, new_engine
 from device_manager.adapters.store_schema import metadata
 from device_manager.adapters.store_series import SqlSeries

@@ -21,7 +21,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from device_manager.adapters.store_copy import _let_ids_go_on
 from device_manager.adapters.store_engine import create_database
-from device_manager.adapters.store_pg_frames import ensure_month
+from device_manager.adapters.store_partitions import ensure_month
 from device_manager.adapters.store_postgres import check_schema, ensure_schema, new_engine, translated
 from device_manager.adapters.store_series import SqlSeries
 from device_manager.adapters.store_version import SCHEMA_VERSION

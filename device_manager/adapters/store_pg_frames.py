@@ -8,8 +8,6 @@ of numbers, which takes no room, cannot name it.
 A frame lies in the partition of the month in which it came (UTC), made when its first frame comes.
 """
 
-import calendar
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +19,7 @@ from sqlalchemy import Connection, CursorResult
 from sqlalchemy.pool import NullPool
 
 from device_manager.adapters.store_keys import PLACE, RANGE
+from device_manager.adapters.store_partitions import ensure_month, month_of, table_of
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_sql import (
@@ -286,7 +285,7 @@ class PgTransaction(SqlTransaction):
 
     def _partition(self, month: tuple[int, int]) -> str:
         """Return the table of a month, made if need be."""
-        name = f"frame_{month[0]:04d}_{month[1]:02d}"
+        name = table_of(month)
         if name not in self._months and name not in self.made:
             ensure_month(self._raw, month)
             self.made.add(name)
@@ -299,24 +298,6 @@ def _copy(raw: "psycopg.Connection[Any]", table: str, types: Sequence[str], rows
         write = copy.write_row
         for row in rows:
             write(row)
-
-
-def ensure_month(raw: psycopg.Connection[Any], month: tuple[int, int]) -> None:
-    """Make the partition of a month (year, 1-12, UTC) where it is missing."""
-    year, number = month
-    since, until = _begin_ms(year, number), _begin_ms(year + number // 12, number % 12 + 1)
-    table = f"frame_{year:04d}_{number:02d}"
-    raw.execute(f"CREATE TABLE IF NOT EXISTS {table} PARTITION OF frame FOR VALUES FROM ({since}) TO ({until})")
-
-
-def month_of(received_ms: int) -> tuple[int, int]:
-    """Return (year, 1-12) in UTC of a receipt."""
-    found = time.gmtime(received_ms // 1000)
-    return found.tm_year, found.tm_mon
-
-
-def _begin_ms(year: int, month: int) -> int:
-    return calendar.timegm((year, month, 1, 0, 0, 0)) * 1000
 
 
 def _printable(row: RejectRow) -> RejectRow:

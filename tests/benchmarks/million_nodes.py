@@ -22,7 +22,7 @@ import psycopg
 from device_manager.adapters.broker_paho import BrokerAddress, PahoBroker
 from device_manager.adapters.codec_cbor2 import Cbor2Codec
 from device_manager.adapters.store_engine import create_database
-from device_manager.adapters.store_pg_frames import ensure_month, month_of
+from device_manager.adapters.store_partitions import ensure_month, month_of
 from device_manager.database import ServerDatabase
 from device_manager.load import FIRST_LOG, WATERMARKS, Loader, Report, name
 from device_manager.loading.swarm import Habits, Swarm
