@@ -81,8 +81,6 @@ def _open_server(server: ServerDatabase, pool: type[Pool], *, snapshot: bool) ->
 
     engine = store_postgres.new_engine(server, "public", pool, snapshot=snapshot, binary=snapshot)
     store_postgres.check_schema(engine, server)
-    if snapshot:
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY"))
     return engine
 
 

@@ -12,7 +12,8 @@ own SQL is asked for, no extension.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
+from select import POLLIN, poll
 from typing import Any
 
 import psycopg
@@ -71,11 +72,13 @@ def new_engine(
 ) -> Engine:
     """Return an engine whose names are those of `schema`.
 
-    `snapshot`: for readers of one view; `binary`: for much of it (SQLAlchemy cannot look at tables through it);
-    `growing`: for who fills tables, because a plan that the server keeps from when a table was empty reads all of it
-    for each row.
+    `snapshot`: for readers of one view, who change nothing; `binary`: for much of it (SQLAlchemy cannot look at tables
+    through it); `growing`: for who fills tables, because a plan that the server keeps from when a table was empty reads
+    all of it for each row.
     """
     options = f"-c search_path={schema} -c timezone=UTC"
+    if snapshot:  # what readers ask for is there before another process of the server has begun to help
+        options += " -c default_transaction_read_only=on -c max_parallel_workers_per_gather=0"
     if growing:
         options += " -c plan_cache_mode=force_custom_plan"
     arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_S, "application_name": "citynode"}
@@ -86,10 +89,24 @@ def new_engine(
         poolclass=pool,
         isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED",
         connect_args=arguments,
-        pool_pre_ping=True,
     )
     event.listen(engine, "before_cursor_execute", _marked, retval=True)
+    event.listen(engine, "checkout", partial(_look_alive, engine))
     return engine
+
+
+def _look_alive(engine: Engine, raw: Any, _: object, __: object) -> None:
+    """Refuse a connection that has ended, so that the pool makes new ones.
+
+    One that is well has nothing to say between two statements: asking each time would cost as much as what is asked.
+    """
+    said = poll()
+    said.register(raw.fileno(), POLLIN)
+    if said.poll(0):
+        try:
+            engine.dialect.do_ping(raw)
+        except psycopg.Error as error:
+            raise exc.InvalidatePoolError from error
 
 
 def _marked(_: object, __: object, statement: str, parameters: Any, context: Any, ___: object) -> tuple[str, Any]:
@@ -156,6 +173,7 @@ def check_schema(engine: Engine, server: ServerDatabase) -> None:
     if found == SCHEMA_VERSION:
         return
     with translated(server), engine.begin() as connection:
+        connection.exec_driver_sql("SET TRANSACTION READ WRITE")  # whoever opens it first, be it to read
         _lock_schema(connection)
         found = _version(connection, server)  # another process may have been faster
         if found < SCHEMA_VERSION:

@@ -143,7 +143,7 @@ class SqlReader:
 
     def _dated(self, after: int, node_id: int | None, low_s: int, high_s: int) -> Iterator[StoredRecord]:
         """Yield frames that were dated afterwards and begin in low_s..high_s, by number."""
-        nodes = [node_id] if node_id is not None else [node.node_id for node in self.nodes()]
+        nodes = [node_id] if node_id is not None else list(self.names())
         dates = {number: start_s for node in nodes for number, start_s, _ in self._series.dated(node, low_s, high_s)}
         for number in sorted(number for number in dates if number > after):
             with self._connect() as connection:
@@ -191,6 +191,11 @@ class SqlReader:
         sql = f"SELECT {', '.join(_SITE_COLUMNS)} FROM site ORDER BY name"
         with self._connect() as connection:
             return [_site(tuple(row)) for row in connection.exec_driver_sql(sql)]
+
+    def names(self) -> dict[int, str]:
+        """Return the names of all registered nodes by `node_id`."""
+        with self._connect() as connection:
+            return {row[0]: row[1] for row in connection.exec_driver_sql("SELECT id, name FROM node")}
 
     def nodes(self) -> list[NodeView]:
         """Return all registered nodes by name, with their present site and shadow."""

@@ -8,12 +8,13 @@ Calibrations and invalidations hold as soon as they are decided; observation num
 the decision in.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from device_manager.ports import Deployment
 from device_manager.series.channels import Key
 from device_manager.series.decisions import State, fold
 from device_manager.series.deployments import Deployments
@@ -21,6 +22,7 @@ from device_manager.series.epochs import Channel, Epoch, Epochs
 from device_manager.series.lineup import Reading, line_up
 from device_manager.series.numbering import CORRECTED, RAW, numbers
 from device_manager.series.rollups import RollUp
+from device_manager.series.rows import FrameRows
 from device_manager.series.store import FrameSource, SeriesReader
 
 Ints = npt.NDArray[np.int64]
@@ -53,9 +55,11 @@ class Archive:
     def at_site(self, site_id: int, quantities: Collection[str], since_s: int, until_s: int) -> list[Reading]:
         """Return the readings of some quantities, as `readings` does of one."""
         found = []
-        state = self.state()
-        for row in sorted(set(self._nodes_at(site_id, since_s, until_s))):
-            for _, reading in sorted(self._lined_up(row, since_s, until_s, state, quantities).items()):
+        state, deployments = self.state(), self._source.deployments()
+        hung = Deployments(deployments)
+        for node_id in sorted(set(_nodes_at(deployments, site_id, since_s, until_s))):
+            rows = self._source.frames(node_id, since_s, until_s)
+            for _, reading in sorted(self._lined_up(node_id, rows, hung, state, quantities).items()):
                 low, high = np.searchsorted(reading.line.start_s, (since_s, until_s)).tolist()
                 at_site = low + np.flatnonzero(reading.site_id[low:high] == site_id)
                 whole = len(at_site) == high - low
@@ -64,7 +68,7 @@ class Archive:
 
     def channel(self, node_id: int, key: Key, since_s: int, until_s: int) -> Reading | None:
         """Return one channel of a node, wherever it hung; None when it has no readings then."""
-        found = self._lined_up(node_id, since_s, until_s, self.state(), (key.quantity,)).get(key)
+        found = self._of_node(node_id, since_s, until_s, (key.quantity,)).get(key)
         if found is None:
             return None
         low, high = np.searchsorted(found.line.start_s, (since_s, until_s)).tolist()
@@ -72,7 +76,7 @@ class Archive:
 
     def of_node(self, node_id: int, since_s: int, until_s: int) -> list[Reading]:
         """Return all channels of a node, wherever it hung, in the order of its columns; empty ones are left out."""
-        found = self._lined_up(node_id, since_s, until_s, self.state(), None).values()
+        found = self._of_node(node_id, since_s, until_s, None).values()
         ends = [(r, *np.searchsorted(r.line.start_s, (since_s, until_s)).tolist()) for r in found]
         return [_cut(reading, slice(low, high)) for reading, low, high in ends if high > low]
 
@@ -107,19 +111,24 @@ class Archive:
         """Return all calibrations and invalidations that hold."""
         return fold(self._source.decisions())
 
-    def _nodes_at(self, site_id: int, since_s: int, until_s: int) -> Iterator[int]:
-        for row in self._source.deployments():
-            ended = row.until_s is not None and row.until_s <= since_s
-            if row.site_id == site_id and row.since_s < until_s and not ended:
-                yield row.node_id
-
-    def _lined_up(
-        self, node_id: int, since_s: int, until_s: int, state: State, quantities: Collection[str] | None
+    def _of_node(
+        self, node_id: int, since_s: int, until_s: int, quantities: Collection[str] | None
     ) -> dict[Key, Reading]:
         rows = self._source.frames(node_id, since_s, until_s)
-        deployments = Deployments(self._source.deployments())
+        return self._lined_up(node_id, rows, Deployments(self._source.deployments()), self.state(), quantities)
+
+    def _lined_up(
+        self, node_id: int, rows: FrameRows, hung: Deployments, state: State, quantities: Collection[str] | None
+    ) -> dict[Key, Reading]:
         only = None if quantities is None else lambda key: key.quantity in quantities
-        return line_up(node_id, rows, self._epochs, self._loads, deployments, state, only)
+        return line_up(node_id, rows, self._epochs, self._loads, hung, state, only)
+
+
+def _nodes_at(deployments: Iterable[Deployment], site_id: int, since_s: int, until_s: int) -> Iterator[int]:
+    for row in deployments:
+        ended = row.until_s is not None and row.until_s <= since_s
+        if row.site_id == site_id and row.since_s < until_s and not ended:
+            yield row.node_id
 
 
 def _cut(reading: Reading, rows: slice | Ints) -> Reading:

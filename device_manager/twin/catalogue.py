@@ -1,6 +1,6 @@
 """Register and ids -> entities, linked: everything but observations. Pure.
 
-    catalogue = build(Sources(sites, nodes, deployments, places, ids), Terms())
+    catalogue = build(Sources(sites, names, deployments, places, ids), Terms())
     catalogue.entities["Thing"][1]["name"]
     catalogue.related("Thing", 1, "Datastream")          # ids, growing
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from device_manager.ports import Deployment, NodeView, Site
+from device_manager.ports import Deployment, Site
 from device_manager.twin import describing as say
 from device_manager.twin.naming import measured_of, sensor_key
 from device_manager.twin.ports import Measured, Placed, Terms
@@ -35,10 +35,10 @@ class Stream(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What a catalogue is made of; `ids` by kind and key."""
+    """What a catalogue is made of: `nodes` are names by `node_id`, `ids` by kind and key."""
 
     sites: Sequence[Site]
-    nodes: Sequence[NodeView]
+    nodes: Mapping[int, str]
     deployments: Sequence[Deployment]
     places: Sequence[Placed]
     ids: Mapping[str, Mapping[str, int]]
@@ -84,7 +84,7 @@ class Catalogue:
 def build(sources: Sources, terms: Terms) -> Catalogue:
     """Return the catalogue."""
     measured = [measured_of(key) for key in sources.ids.get("Measured", {})]
-    made = Catalogue({}, {}, {}, {}, {node.node_id: node.name for node in sources.nodes})
+    made = Catalogue({}, {}, {}, {}, dict(sources.nodes))
     sites = {site.site_id: site for site in sources.sites}
     measured = [m for m in measured if m.site_id in sites and m.node_id in made.node_names]
     _places(made, sources, sites)

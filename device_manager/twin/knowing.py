@@ -64,9 +64,9 @@ class Knowledge:
 
     def _up_to_date(self, now_s: float) -> Catalogue:
         register = self._parts.register
-        sites, nodes, deployments = register.sites(), register.nodes(), register.deployments()
+        sites, names, deployments = register.sites(), register.names(), register.deployments()
         decided = len(self._parts.source.decisions())
-        known: Any = (sites, [(node.node_id, node.name) for node in nodes], deployments, decided)
+        known: Any = (sites, names, deployments, decided)
         unknown = set(self._unknown)
         if self._catalogue is not None and known == self._known and not unknown:
             return self._catalogue
@@ -75,7 +75,7 @@ class Knowledge:
             identities.give(kind, keys)
         identities.move(naming.moved(sites, identities.places(), deployments, int(now_s)))
         ids = {kind: identities.ids(kind) for kind in _KINDS}
-        self._catalogue = catalogues.build(Sources(sites, nodes, deployments, identities.places(), ids), self._terms)
+        self._catalogue = catalogues.build(Sources(sites, names, deployments, identities.places(), ids), self._terms)
         self._known = known
         self._unknown.difference_update(unknown)
         return self._catalogue

@@ -42,6 +42,7 @@ class Live:
         self._store = store
         self._reader = reader
         self._seen = 0
+        self._told: Catalogue | None = None
         self._newest: dict[int, Newest] = {}
         self._first_s: dict[int, int] = {}
         self._looked: set[int] = set()
@@ -67,6 +68,9 @@ class Live:
     def refresh(self, catalogue: Catalogue) -> None:
         """Take in what is new; afterwards the catalogue's spans are true."""
         last = self._reader.last_number()
+        if last == self._seen and catalogue is self._told:
+            return
+        self._told = None  # until all of it was taken in
         if last - self._seen > MOST_NEW:
             self._newest, self._first_s, self._looked = {}, {}, set()
         elif last > self._seen:
@@ -78,6 +82,7 @@ class Live:
                 span = (self._first_s[stream_id], newest.start_s, newest.end_s)
                 if catalogue.spans.get(stream_id) != span:
                     catalogue.touch(stream_id, *span)
+        self._told = catalogue
 
     def _take(self, catalogue: Catalogue, rows: Rows) -> None:
         """Let new observations replace what was newest; when one moved away in time, look again."""

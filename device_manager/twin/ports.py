@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from device_manager.ports import Deployment, NodeView, Site, StoredRecord
+from device_manager.ports import Deployment, Site, StoredRecord
 
 
 class Placed(NamedTuple):
@@ -35,8 +35,8 @@ class Register(Protocol):
         """Return all sites."""
         ...
 
-    def nodes(self) -> list[NodeView]:
-        """Return all nodes."""
+    def names(self) -> dict[int, str]:
+        """Return the names of all nodes by `node_id`."""
         ...
 
     def deployments(self) -> list[Deployment]:

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from device_manager.twin.service import Twin
+from device_manager.twin.times import iso
 from device_manager.twin_side import open_twin
 from tests.fakes.derived import SITE, Derived
 from tests.fakes.speaker import START_S, Speaker
@@ -69,6 +71,27 @@ def test_every_entity_and_every_link_of_it_can_be_followed(derived: Derived, twi
         if name.endswith("@iot.navigationLink"):
             found = get(twin, link.removeprefix(BASE + "/"))
             assert "@iot.id" in (found["value"][0] if "value" in found else found)
+
+
+def test_time_of_datastreams_stays_when_something_else_in_the_register_changes(derived: Derived, twin: Twin) -> None:
+    fill(derived)
+    before = {d["@iot.id"]: d["phenomenonTime"] for d in get(twin, "Datastreams")["value"] if "phenomenonTime" in d}
+    derived.add_site(5, "residenz")
+    after = {d["@iot.id"]: d.get("phenomenonTime") for d in get(twin, "Datastreams")["value"]}
+    assert before
+    assert {number: after[number] for number in before} == before
+
+
+def test_page_behind_a_link_is_read_at_once(derived: Derived, twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(derived, frames=80)
+    stream = get(twin, "Datastreams", ("$filter", "name eq 'pm2_5 raw, Rathausplatz'"))["value"][0]["@iot.id"]
+    path = f"Datastreams({stream})/Observations"
+    link = get(twin, path, ("$top", "61"))["@iot.nextLink"]
+    reads = []
+    monkeypatch.setattr(twin.reader, "rows", lambda *a, read=twin.reader.rows: reads.append(a[2:]) or read(*a))
+    second = get(twin, path, *parse_qsl(urlsplit(link).query))["value"]
+    assert [o["phenomenonTime"][:20] for o in second] == [iso(START_S + 60 * i) for i in range(61, 122)]
+    assert len(reads) == 1, reads
 
 
 def test_ids_stay_when_the_service_starts_again_and_when_the_node_is_replaced(derived: Derived, twin: Twin) -> None:

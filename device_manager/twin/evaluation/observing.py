@@ -159,7 +159,7 @@ def _walk(asked: Asked, within: Bounds, reader: Observed, budget: Budget) -> Ite
     since_s, until_s = _span(asked, within)
     if key is not None:
         since_s, until_s = (since_s, min(until_s, key[0] + 1)) if descending else (max(since_s, key[0]), until_s)
-    need = (0 if query.cursor else query.skip) + query.top + 1
+    need = (1 if query.cursor else query.skip) + query.top + 1  # the cursor's own row comes again
     for rows in _stretches(asked, within, (since_s, until_s), need, reader, budget, descending=descending):
         found = by_time(matching(asked, rows), descending=descending)
         yield found if key is None else found.where(_behind(found, key, descending=descending))
