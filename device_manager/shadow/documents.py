@@ -5,37 +5,36 @@ document reads.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
-from operator import attrgetter
 from typing import cast
 
 import orjson
 
 from device_manager.ports import ShadowEvent
-from device_manager.shadow.fold import CHANGES, Shadow, fold
+from device_manager.shadow.fold import CHANGES, NAMES, Fields, Shadow, fields_of, fold
 
-_NAMES = tuple(field.name for field in fields(Shadow))
-_fields_of = attrgetter(*_NAMES)
+_FIELDS = frozenset(NAMES)
 _REMEMBERED = 20_000
 
 
 def to_document(shadow: Shadow) -> str:
     """Return the shadow as JSON text."""
-    return _encoded(_fields(shadow))
+    return _encoded(fields_of(shadow))
 
 
-def _encoded(fields: dict[str, object]) -> str:
+def _encoded(fields: Fields) -> str:
     return orjson.dumps(fields, default=list).decode()  # `default` is for named tuples
-
-
-def _fields(shadow: Shadow) -> dict[str, object]:
-    return dict(zip(_NAMES, _fields_of(shadow), strict=True))
 
 
 def from_document(document: str) -> Shadow:
     """Return the shadow that `to_document` wrote."""
-    found = orjson.loads(document)
-    return Shadow(**{name: found[name] for name in _NAMES if name in found})
+    return Shadow(**_read(document))
+
+
+def _read(document: str) -> Fields:
+    found: Fields = orjson.loads(document)
+    if found.keys() == _FIELDS:
+        return found
+    return {**fields_of(Shadow(found["node"])), **{name: found[name] for name in NAMES if name in found}}
 
 
 class _Glimpse:
@@ -45,7 +44,7 @@ class _Glimpse:
     bytes_per_value, rejected = Shadow.bytes_per_value, Shadow.rejected
 
 
-for _name, _value in _fields(Shadow("")).items():
+for _name, _value in fields_of(Shadow("")).items():
     setattr(_Glimpse, _name, _value)
 
 
@@ -63,7 +62,7 @@ class JsonFold:
     """The `ShadowFold` port. It remembers what it wrote, so that a document that comes back need not be read."""
 
     def __init__(self) -> None:
-        self._written: dict[str, tuple[str, dict[str, object]]] = {}
+        self._written: dict[str, tuple[str, Fields]] = {}
 
     def fold(self, document: str | None, node: str, events: Sequence[object]) -> str:
         """Return the document of `node` after `events`."""
@@ -74,25 +73,19 @@ class JsonFold:
         self._written[node] = made, fields
         return made
 
-    def _known(self, document: str | None, node: str) -> dict[str, object]:
+    def _known(self, document: str | None, node: str) -> Fields:
         """Return the fields of a document, the caller's own."""
         written = self._written.get(node)
         if written and written[0] == document:
             return dict(written[1])
-        return _fields(from_document(document) if document else Shadow(node))
+        return _read(document) if document else fields_of(Shadow(node))
 
 
-class _Fields:
-    """Fields of a shadow that look like one."""
-
-
-def _folded(fields: dict[str, object], events: Sequence[object]) -> dict[str, object]:
-    known = _Fields()
-    known.__dict__ = fields
+def _folded(fields: Fields, events: Sequence[object]) -> Fields:
     for event in events:
-        changes = CHANGES.get(type(event))
-        if changes:
-            fields.update(changes(known, event))
+        change = CHANGES.get(type(event))
+        if change:
+            change(fields, event)
         else:
-            fields.update(_fields(fold(Shadow(**fields), cast(ShadowEvent, event))))  # type: ignore[arg-type]
+            fields.update(fields_of(fold(Shadow(**fields), cast(ShadowEvent, event))))
     return fields

@@ -106,23 +106,32 @@ class Shadow:
         return sum(self.rejects.values())
 
 
-Known = Any
-"""A Shadow, or anything else with its fields."""
-_NAMES = tuple(field.name for field in fields(Shadow))
-_fields_of = attrgetter(*_NAMES)
+Fields = dict[str, Any]
+"""The fields of a shadow by name."""
+NAMES = tuple(field.name for field in fields(Shadow))
+_values_of = attrgetter(*NAMES)
+
+
+def fields_of(shadow: Shadow) -> Fields:
+    """Return the fields by name, the caller's own; what is in them is not to be changed."""
+    return dict(zip(NAMES, _values_of(shadow), strict=True))
 
 
 def replace(shadow: Shadow, **changes: object) -> Shadow:
     """As `dataclasses.replace`, four times as fast: ingest folds each node's shadow with each batch."""
-    values = dict(zip(_NAMES, _fields_of(shadow), strict=True))
+    values = fields_of(shadow)
     values.update(changes)
     return Shadow(**values)
 
 
 def fold(shadow: Shadow, event: ShadowEvent) -> Shadow:
     """Return the shadow after `event`."""
-    changes = CHANGES.get(type(event))
-    return replace(shadow, **changes(shadow, event)) if changes else _FOLDS[type(event)](shadow, event)
+    change = CHANGES.get(type(event))
+    if change is None:
+        return _FOLDS[type(event)](shadow, event)
+    found = fields_of(shadow)
+    change(found, event)
+    return Shadow(**found)
 
 
 def _state(shadow: Shadow, event: StateSeen) -> Shadow:
@@ -201,19 +210,21 @@ def _one_more(resets: dict[str, int], fields: dict[str, Any]) -> dict[str, int]:
     return {**resets, cause: resets.get(cause, 0) + 1}
 
 
-def _frames(shadow: Known, event: FramesStored) -> dict[str, object]:
-    ends = [end for end in (shadow.last_frame_end_s, event.last_end_s) if end is not None]
-    return {
-        "last_seen_ms": max(shadow.last_seen_ms or 0, event.received_ms),
-        "frames": shadow.frames + event.frames,
-        "values": shadow.values + event.values,
-        "payload_bytes": shadow.payload_bytes + event.payload_bytes,
-        "lost": shadow.lost - event.rescued,
-        "backfilled": shadow.backfilled + event.backfilled,
-        "frame_s": max(shadow.frame_s or 0, event.span_s) or None,
-        "last_frame_ms": max(shadow.last_frame_ms or 0, event.received_ms),
-        "last_frame_end_s": max(ends, default=None),
-    }
+def _frames(known: Fields, event: FramesStored) -> None:
+    received_ms, frames, values, payload_bytes, last_end_s, rescued, span_s, backfilled = event
+    if known["last_seen_ms"] is None or known["last_seen_ms"] < received_ms:
+        known["last_seen_ms"] = received_ms
+    if known["last_frame_ms"] is None or known["last_frame_ms"] < received_ms:
+        known["last_frame_ms"] = received_ms
+    if last_end_s is not None and (known["last_frame_end_s"] is None or known["last_frame_end_s"] < last_end_s):
+        known["last_frame_end_s"] = last_end_s
+    if (known["frame_s"] or 0) < span_s:
+        known["frame_s"] = span_s
+    known["frames"] += frames
+    known["values"] += values
+    known["payload_bytes"] += payload_bytes
+    known["lost"] -= rescued
+    known["backfilled"] += backfilled
 
 
 def _channels(shadow: Shadow, event: ChannelsStored) -> Shadow:
@@ -252,12 +263,15 @@ def _rejected(shadow: Shadow, event: Rejected) -> Shadow:
     return replace(_seen(shadow, event.received_ms), rejects=rejects)
 
 
-def _watermark(shadow: Known, event: WatermarkMoved) -> dict[str, object]:
-    holes = h.renew(shadow.holes, event.log, event.want, event.received_ms)
-    if shadow.log not in (None, event.log):  # the tail of an older outbox: nothing that the node still holds
-        return {"holes": holes}
-    head = max(shadow.head or 0, event.above)
-    return {"log": event.log, "holes": holes, "next": event.next, "above": event.above, "head": head}
+def _watermark(known: Fields, event: WatermarkMoved) -> None:
+    log, above = event.log, event.above
+    if event.want or known["holes"]:
+        known["holes"] = h.renew(known["holes"], log, event.want, event.received_ms)
+    if known["log"] not in (None, log):  # the tail of an older outbox: nothing that the node still holds
+        return
+    known["log"], known["next"], known["above"] = log, event.next, above
+    if known["head"] is None or known["head"] < above:
+        known["head"] = above
 
 
 def _seen(shadow: Shadow, received_ms: int) -> Shadow:
@@ -274,5 +288,5 @@ _FOLDS: dict[type, Callable[..., Shadow]] = {
     LossStored: _loss,
     Rejected: _rejected,
 }
-# What comes with every batch says only what changes, so that whoever folds many need not make a shadow for each.
-CHANGES: dict[type, Callable[..., dict[str, object]]] = {FramesStored: _frames, WatermarkMoved: _watermark}
+# What comes with every batch changes fields where they are, so that whoever folds many need not make a shadow for each.
+CHANGES: dict[type, Callable[[Fields, Any], None]] = {FramesStored: _frames, WatermarkMoved: _watermark}
