@@ -2,6 +2,7 @@
 
 import calendar
 import time
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -23,7 +24,12 @@ def ensure_month(raw: psycopg.Connection[Any], month: tuple[int, int]) -> None:
 
 def month_of(received_ms: int) -> tuple[int, int]:
     """Return (year, 1-12) in UTC of a receipt."""
-    found = time.gmtime(received_ms // 1000)
+    return _of_hour(received_ms // 3_600_000)
+
+
+@lru_cache
+def _of_hour(hour: int) -> tuple[int, int]:
+    found = time.gmtime(3600 * hour)
     return found.tm_year, found.tm_mon
 
 

@@ -8,10 +8,9 @@ of numbers, which takes no room, cannot name it.
 A frame lies in the partition of the month in which it came (UTC), made when its first frame comes.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -20,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from device_manager.adapters.store_keys import PLACE, RANGE
 from device_manager.adapters.store_partitions import ensure_month, month_of, table_of
+from device_manager.adapters.store_pg_arrays import Int4s, Int8s, Texts, register
+from device_manager.adapters.store_pg_sending import Driver, Sending, copy
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_sql import (
@@ -62,7 +63,6 @@ class PgStore(SqlStore):
         self._version: int | None = None
         self._head = 0
         self._months: set[str] = set()
-        self._behind = ThreadPoolExecutor(1, "copy")
         self._lead()
 
     def close(self) -> None:
@@ -73,7 +73,6 @@ class PgStore(SqlStore):
                 self._connection.exec_driver_sql("SELECT pg_advisory_unlock(?)", (LEADER_LOCK,))
         self._drop()
         self._engine.dispose()
-        self._behind.shutdown()
 
     @contextmanager
     def begin(self) -> Iterator["PgTransaction"]:
@@ -84,11 +83,10 @@ class PgStore(SqlStore):
                 with connection.begin():
                     version = connection.exec_driver_sql("SELECT version FROM change").scalar_one()
                     changed = version != self._version
-                    behind = self._behind.submit
                     step = PgTransaction(
-                        connection, self._open_archive, self._head, self._months, behind, changed_elsewhere=changed
+                        connection, self._open_archive, self._head, self._months, changed_elsewhere=changed
                     )
-                    with closing(step):
+                    with step.whole():
                         yield step
             self._version, self._head = version, step.head
             self._months |= step.made
@@ -106,6 +104,7 @@ class PgStore(SqlStore):
         with translated(self._server):
             connection = self._engine.connect()
             try:
+                register(_driver(connection))
                 with connection.begin():
                     if not connection.exec_driver_sql("SELECT pg_try_advisory_lock(?)", (LEADER_LOCK,)).scalar():
                         raise _other_leader(connection, self._server)
@@ -122,6 +121,10 @@ class PgStore(SqlStore):
             self._connection.invalidate()
             self._connection.close()
         self._connection = None
+
+
+def _driver(connection: Connection) -> Driver:
+    return cast(Driver, connection.connection.driver_connection)
 
 
 def _refusal(error: Exception) -> RowRefused | None:
@@ -143,8 +146,8 @@ def _other_leader(connection: Connection, server: ServerDatabase) -> StoreError:
 class PgTransaction(SqlTransaction):
     """The `Transaction` port on one connection; `head` is the highest number given, `made` the months that it made.
 
-    `append` returns while the server still takes the rows in; whatever asks it next waits for that, and so does
-    `close`, which belongs before the COMMIT.
+    Records, logs and shadows are sent, and the server takes them in while the caller goes on, see `store_pg_sending`.
+    Whatever asks the server waits for that, and so does `whole`, which belongs into the transaction.
     """
 
     def __init__(
@@ -153,7 +156,6 @@ class PgTransaction(SqlTransaction):
         archive: Callable[[], "SqlArchive | None"],
         head: int,
         months: set[str],
-        behind: Callable[..., "Future[None]"],
         *,
         changed_elsewhere: bool,
     ) -> None:
@@ -161,25 +163,37 @@ class PgTransaction(SqlTransaction):
         self.head = head
         self.made: set[str] = set()
         self._months = months
-        self._driver = cast(psycopg.Connection[Any], connection.connection.driver_connection)
-        self._start = behind
-        self._appending: Future[None] | None = None
+        self._driver = _driver(connection)
+        self._sending = Sending(self._driver)
+        self._kept_head = head
         self._run = self._waited(self._run)
 
-    def close(self) -> None:
-        """Wait until what was appended is with the server; raises what kept it from there."""
-        appending, self._appending = self._appending, None
-        if appending:
-            appending.result()
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Wait at the end for what was sent; when something failed, that is what is raised, and not what followed."""
+        try:
+            yield
+            self._wait()
+        except BaseException:
+            with suppress(psycopg.Error):
+                self._sending.end()
+            raise
+
+    def _wait(self) -> None:
+        """Wait until all that was sent is taken in; raises what kept it from there."""
+        self._sending.end()
+        if self._kept_head != self.head:
+            self._driver.execute("UPDATE numbered SET head = %s", (self.head,))
+            self._kept_head = self.head
 
     @property
-    def _raw(self) -> "psycopg.Connection[Any]":
-        self.close()
+    def _raw(self) -> Driver:
+        self._wait()
         return self._driver
 
     def _waited(self, run: Callable[..., CursorResult[Any]]) -> Callable[..., CursorResult[Any]]:
         def waited(*arguments: Any) -> CursorResult[Any]:
-            self.close()
+            self._wait()
             return run(*arguments)
 
         return waited
@@ -234,20 +248,12 @@ class PgTransaction(SqlTransaction):
 
     def append(self, rows: Sequence[RecordRow]) -> None:
         """See `Transaction.append`; the numbers go on from the highest."""
-        months: defaultdict[tuple[int, int], list[tuple[object, ...]]] = defaultdict(list)
-        for number, r in enumerate(rows, start=self.head + 1):
-            row = (number, r.received_ms, r.start_s, r.seq, r.node_id, r.log_id, _KIND_NUMBERS[r.kind], r.payload)
-            months[month_of(r.received_ms)].append(row)
-        if rows:
-            self.head += len(rows)
-            tables = {self._partition(month): some for month, some in months.items()}
-            self.close()
-            self._appending = self._start(self._append, tables)
-
-    def _append(self, tables: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
-        for table, rows in tables.items():
-            _copy(self._driver, f"{table} ({_COLUMNS})", _TYPES, rows)
-        self._driver.execute("UPDATE numbered SET head = %s", (self.head,))
+        for month, some in groupby(rows, lambda row: month_of(row.received_ms)):
+            write = self._sending.rows_into(f"{self._partition(month)} ({_COLUMNS})", _TYPES)
+            for r in some:
+                self.head += 1
+                head = (self.head, r.received_ms, r.start_s, r.seq, r.node_id, r.log_id, _KIND_NUMBERS[r.kind])
+                write((*head, r.payload))
 
     def save_logs(self, rows: Sequence[LogRow]) -> None:
         """See `Transaction.save_logs`."""
@@ -256,8 +262,8 @@ class PgTransaction(SqlTransaction):
                 "UPDATE log SET next = new.next, ahead = new.ahead"
                 " FROM unnest(%b::int[], %b::bigint[], %b::text[]) new (id, next, ahead) WHERE log.id = new.id"
             )
-            columns = ([r.log_id for r in rows], [r.next for r in rows], [_json(r.ahead) for r in rows])
-            self._raw.execute(sql, columns)
+            ids, nexts, ahead = zip(*((r.log_id, r.next, _json(r.ahead)) for r in rows), strict=True)
+            self._sending.run(sql, Int4s(ids), Int8s(nexts), Texts(ahead))
 
     def save_shadows(self, rows: Sequence[tuple[int, str]]) -> None:
         """See `Transaction.save_shadows`."""
@@ -266,11 +272,12 @@ class PgTransaction(SqlTransaction):
                 "INSERT INTO shadow (node_id, document) SELECT * FROM unnest(%b::int[], %b::text[])"
                 " ON CONFLICT (node_id) DO UPDATE SET document = excluded.document"
             )
-            self._raw.execute(sql, ([row[0] for row in rows], [row[1] for row in rows]))
+            ids, documents = zip(*rows, strict=True)
+            self._sending.run(sql, Int4s(ids), Texts(documents))
 
     def _keep_rejects(self, rows: Sequence[RejectRow]) -> None:
         if rows:
-            _copy(self._raw, f"reject ({_REJECT})", _REJECT_TYPES, [_printable(row) for row in rows])
+            copy(self._raw, f"reject ({_REJECT})", _REJECT_TYPES, [_printable(row) for row in rows])
 
     def _count_rejects(self, rows: Sequence[tuple[str, str, int, int]]) -> None:
         if rows:
@@ -281,7 +288,7 @@ class PgTransaction(SqlTransaction):
     def add_events(self, rows: Sequence[EventRow]) -> None:
         """See `Transaction.add_events`."""
         if rows:
-            _copy(self._raw, "event (node_id, kind, received_ms, payload)", ("int4", "varchar", "int8", "bytea"), rows)
+            copy(self._raw, "event (node_id, kind, received_ms, payload)", ("int4", "varchar", "int8", "bytea"), rows)
 
     def _partition(self, month: tuple[int, int]) -> str:
         """Return the table of a month, made if need be."""
@@ -290,14 +297,6 @@ class PgTransaction(SqlTransaction):
             ensure_month(self._raw, month)
             self.made.add(name)
         return name
-
-
-def _copy(raw: "psycopg.Connection[Any]", table: str, types: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    with raw.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(types)
-        write = copy.write_row
-        for row in rows:
-            write(row)
 
 
 def _printable(row: RejectRow) -> RejectRow:

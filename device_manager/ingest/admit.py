@@ -33,6 +33,9 @@ FUTURE_S = 86_400  # a clock may run ahead of ours by a day, not more
 SPAN_MAX_S = 86_400  # a frame covers at most a day, so that a reader of a window need not look back further
 
 
+_CHANNELS = next(key for key, name, _, _ in messages.rows(records.BODIES["channels"]) if name == "channels")
+
+
 class Refused(Exception):
     """The message is not accepted: `reason` from the list above, `detail` in the words of whoever found it."""
 
@@ -92,6 +95,16 @@ def admit(kind: str, payload: bytes, latest_ms: int, loads: Callable[[bytes], ob
         return Message(kind, messages.from_items(kind, items))
     except WireError as error:
         raise Refused(SHAPE, str(error)[:200]) from None
+
+
+def width(payload: bytes, loads: Callable[[bytes], object]) -> int:
+    """Return how many columns frames have whose channels are this record, which was admitted before; 0 when it was by
+    an older contract."""
+    items: Any = loads(payload)
+    try:
+        return len(items[3][_CHANNELS])
+    except (LookupError, TypeError):
+        return 0
 
 
 def read_head(kind: str, payload: bytes) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ long, extras, no time, another version, a value out of range) is left to `admit`
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 
 from device_manager import frames as wire
 from device_manager.ingest.admit import EARLIEST_S, FUTURE_S, SPAN_MAX_S, Record
@@ -28,5 +29,5 @@ def admit_frames(messages: Sequence[Incoming], latest_ms: int) -> list[Record | 
     good = ~found.unreadable & (span_s > 0) & (span_s <= SPAN_MAX_S)
     good &= (found.t0 >= EARLIEST_S) & (end_s <= latest_ms // 1000 + FUTURE_S)
     columns = (found.log, found.seq, found.epoch, found.columns, found.size, found.t0, end_s)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [Record("frame", *row) if fits else None for row, fits in zip(rows, good.tolist(), strict=True)]
+    records = map(Record, repeat("frame"), *(column.tolist() for column in columns))
+    return [record if fits else None for record, fits in zip(records, good.tolist(), strict=True)]

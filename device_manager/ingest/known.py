@@ -21,6 +21,8 @@ class Known:
         self._strangers: set[str] = set()  # looked for, and not registered
         self._unseen: set[int] = set()  # logs that were looked for, and not there
         self._records: dict[tuple[int, int], tuple[str, bytes] | None] = {}  # None: looked for, and not there
+        self.committed: set[tuple[int, int]] = set()
+        """(log, number) of those records that count as committed already, of what was looked up."""
         self._events: dict[tuple[int, str], bytes | None] = {}
 
     def look_up(self, names: set[str], found: Sequence[Record | Message | Refused]) -> None:
@@ -51,6 +53,7 @@ class Known:
                     keys.add((row.log_id, record.epoch))
                 if record.seq in state:
                     keys.add((row.log_id, record.seq))
+                    self.committed.add((record.log, record.seq))
         if keys:
             self._records = {**dict.fromkeys(keys), **self._transaction.records(sorted(keys))}
 
@@ -87,8 +90,8 @@ class Known:
 
     def is_missing(self, record: Record) -> bool:
         """True when a record that was looked up counts as committed and is not stored."""
-        known = self._memory.logs.get(record.log)
-        return known is not None and record.seq in known[1] and not self._records.get((known[0].log_id, record.seq))
+        key = record.log, record.seq
+        return key in self.committed and not self._records.get((self._memory.logs[record.log][0].log_id, record.seq))
 
     def last_event(self, node_id: int, kind: str) -> bytes | None:
         """Return the newest event of a kind that was kept before this batch."""

@@ -16,6 +16,7 @@ The states of logs are copies here; rows are written at the end.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import cast
 
 from device_manager.ingest import admit as a
@@ -41,6 +42,8 @@ from device_manager.ports import (
 )
 
 Admitted = Record | Message | Refused
+_UNWELCOME = ("rejected", "decommissioned")  # admissions
+_TOGETHER = 500  # rows that are given to the store at a time
 _REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
 
 
@@ -51,10 +54,6 @@ def _address(topic: str) -> tuple[str, str]:
         return a.address(topic)
     except Refused:
         return "", ""
-
-
-def _is_welcome(node: Node | None) -> bool:
-    return node is not None and node.admission not in ("rejected", "decommissioned")
 
 
 class Step:
@@ -71,6 +70,7 @@ class Step:
         self._logs: dict[int, tuple[LogRow, LogState]] = {}
         self._columns: dict[tuple[int, int], int] = {}
         self._records: dict[tuple[int, int], RecordRow] = {}
+        self._appended = 0
         self._events: list[EventRow] = []
         self._touched: dict[int, Node] = {}
         self._received_ms = 0
@@ -79,15 +79,25 @@ class Step:
 
     def take_all(self, messages: Sequence[Incoming]) -> None:
         """Decide messages in order; what they all need is looked up together."""
-        self._latest_ms = max((self._latest_ms, *(message.received_ms for message in messages)))
+        self._received_ms = max((message.received_ms for message in messages), default=0)
+        self._latest_ms = max(self._latest_ms, self._received_ms)
         addresses = [_address(message.topic) for message in messages]
         found = self._admit_all(messages, addresses)
         if len(messages) > 1:
-            self._known.look_up({name for name, _ in addresses if name}, found)
+            names = {name for name, _ in addresses if name}
+            self._known.look_up(names, found)
             self._known.look_up_events(where for where, m in zip(addresses, messages, strict=True) if m.retained)
-            self._rejects.expect(self._doubtful(messages, addresses, found))
-        for message, one in zip(messages, found, strict=True):
-            self.take(message, one)
+            self._rejects.expect(self._doubtful(names, messages, addresses, found))
+        for at, ((name, kind), message, one) in enumerate(zip(addresses, messages, found, strict=True), start=1):
+            self._take(name, kind, message, one)
+            if not at % _TOGETHER:
+                self._append()
+
+    def _append(self) -> None:
+        """Give the store what is to be stored so far: it takes its time for that while the next are decided."""
+        new = list(islice(self._records.values(), self._appended, None))
+        self._transaction.append(new)
+        self._appended += len(new)
 
     def _admit_all(self, messages: Sequence[Incoming], addresses: Sequence[tuple[str, str]]) -> list[Admitted]:
         frames = [i for i, (_, kind) in enumerate(addresses) if kind == "frame"]
@@ -97,15 +107,21 @@ class Step:
         return [found[i] or self._admitted(addresses[i][1], message) for i, message in enumerate(messages)]
 
     def _doubtful(
-        self, messages: Sequence[Incoming], addresses: Sequence[tuple[str, str]], found: Sequence[Admitted]
+        self,
+        names: set[str],
+        messages: Sequence[Incoming],
+        addresses: Sequence[tuple[str, str]],
+        found: Sequence[Admitted],
     ) -> Iterator[Refusal]:
         """Yield what may be refused, or was before: what the contract refuses, comes from a node that is not welcome,
         or counts as committed and is not stored."""
-        unwelcome = {name for name, _ in set(addresses) if not _is_welcome(self._known.node(name))}
+        welcome = {name for name in names if (node := self._known.node(name)) and node.admission not in _UNWELCOME}
+        if welcome == names and not self._known.committed and Refused not in set(map(type, found)):
+            return
         for (name, kind), message, one in zip(addresses, messages, found, strict=True):
             if isinstance(one, Refused):
                 head = a.read_head(kind, message.payload)
-            elif isinstance(one, Record) and (name in unwelcome or self._known.is_missing(one)):
+            elif isinstance(one, Record) and (name not in welcome or self._known.is_missing(one)):
                 head = one.log, one.seq
             else:
                 continue
@@ -114,29 +130,30 @@ class Step:
 
     def take(self, message: Incoming, found: Admitted) -> None:
         """Decide one message that was found to be `found`."""
-        node: Node | None = None
-        name, kind = "", ""
         self._received_ms = max(self._received_ms, message.received_ms)
+        self._take(*_address(message.topic), message, found)
+
+    def _take(self, name: str, kind: str, message: Incoming, found: Admitted) -> None:
+        node: Node | None = None
         try:
-            name, kind = _address(message.topic)
             if not name:
                 a.address(message.topic)  # says what is wrong with it
-            if kind in a.RETAINED and not message.payload:
+            if not message.payload and kind in a.RETAINED:
                 return
             node = self._node(name)
-            if isinstance(found, Refused):
-                raise found
-            if isinstance(found, Message):
+            if isinstance(found, Record):
+                self._take_record(node, message, found)
+            elif isinstance(found, Message):
                 self._take_message(node, message, found)
             else:
-                self._take_record(node, message, found)
+                raise found
         except Refused as refused:
             self._refuse(message, name, kind, node, refused)
 
     def write(self, shadows: ShadowFold) -> None:
         """Write all rows, the states of the logs, and the shadows that they change.
 
-        Records go first, and shadows are folded behind them: a store may take its time for records meanwhile.
+        Shadows are given to the store some at a time as they are folded: it may take its time meanwhile.
         """
         transaction = self._transaction
         for log, node in self._touched.items():
@@ -147,15 +164,16 @@ class Step:
         known = self._memory.shadows
         unknown = [node.node_id for node, _ in told if node.node_id not in known]
         known = known | transaction.shadows(unknown) if unknown else known
-        transaction.append(list(self._records.values()))
-        self._shadows = {
-            node.node_id: shadows.fold(known.get(node.node_id), node.name, events) for node, events in told
-        }
+        self._append()
         rows = [row._replace(next=state.next, ahead=state.ahead) for row, state in self._logs.values()]
         transaction.save_logs(rows)
+        for at in range(0, len(told), _TOGETHER):
+            some = told[at : at + _TOGETHER]
+            folded = [(n.node_id, shadows.fold(known.get(n.node_id), n.name, events)) for n, events in some]
+            transaction.save_shadows(folded)
+            self._shadows.update(folded)
         self._rejects.write()
         transaction.add_events(self._events)
-        transaction.save_shadows(list(self._shadows.items()))
 
     def remember(self) -> None:
         """Keep for the next batch what is durable now."""
@@ -177,7 +195,7 @@ class Step:
         node = self._known.node(name)
         if node is None:
             raise Refused(a.NOT_REGISTERED, f"expected a registered node, got {name}")
-        if not _is_welcome(node):
+        if node.admission in _UNWELCOME:
             raise Refused(a.NOT_ADMITTED, f"expected an admitted node, got {name}, which is {node.admission}")
         return node
 
@@ -210,9 +228,8 @@ class Step:
             return
         self._check_columns(row, record)
         rescued = again and not self._rejects.knows_head(Refusal(node.name, record.log, record.seq, message.payload))
-        self._records[row.log_id, record.seq] = RecordRow(
-            *(node.node_id, row.log_id, record.seq, record.kind, message.received_ms, record.start_s, message.payload)
-        )
+        head = (node.node_id, row.log_id, record.seq, record.kind, message.received_ms, record.start_s)
+        self._records[row.log_id, record.seq] = RecordRow(*head, message.payload)
         state.commit(record.seq)
         self.outcome.stored += 1
         self._note(node, message, record, row, state, rescued)
@@ -241,11 +258,8 @@ class Step:
         stored = self._known.record(log_id, epoch)
         if not stored or stored[0] != "channels":
             return 0
-        self._columns[log_id, epoch] = self._width(stored[1])
+        self._columns[log_id, epoch] = a.width(stored[1], self._codec.loads)
         return self._columns[log_id, epoch]
-
-    def _width(self, payload: bytes) -> int:
-        return cast(Record, a.admit("channels", payload, 0, self._codec.loads)).columns
 
     def _note(self, node: Node, message: Incoming, record: Record, row: LogRow, state: LogState, rescued: bool) -> None:
         """Draw the consequences of a stored record."""

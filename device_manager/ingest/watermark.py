@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 MAX_AHEAD = 1024
+_NONE: list[int] = []  # of the many logs without a hole; nobody writes into it
 MAX_WANT = 32  # ranges that a watermark message may carry, see firmware.wire.messages.WANT_MAX
 
 
@@ -25,8 +26,8 @@ class LogState:
 
     def __init__(self, next_seq: int = 0, ahead: Sequence[tuple[int, int]] = ()) -> None:
         self.next = next_seq
-        self._firsts = [first for first, _ in ahead] if ahead else []
-        self._lasts = [last for _, last in ahead] if ahead else []
+        self._firsts = [first for first, _ in ahead] if ahead else _NONE
+        self._lasts = [last for _, last in ahead] if ahead else _NONE
 
     @property
     def ahead(self) -> tuple[tuple[int, int], ...]:
@@ -40,7 +41,7 @@ class LogState:
 
     def copy(self) -> "LogState":
         """Return an independent state: a batch works on copies until it is durable."""
-        return LogState(self.next, self.ahead)
+        return LogState(self.next, self.ahead if self._firsts else ())
 
     def __contains__(self, seq: int) -> bool:
         if seq < self.next:
@@ -64,6 +65,8 @@ class LogState:
         first = max(first, self.next)
         if first > last:
             return 0
+        if self._firsts is _NONE:
+            self._firsts, self._lasts = [], []
         low, high = self._touching(first, last)
         covered = sum(
             min(last, self._lasts[i]) - max(first, self._firsts[i]) + 1

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import InternalError
 
 from device_manager.adapters.store_audit import SqlAudit
 from device_manager.adapters.store_copy import copy_store
-from device_manager.adapters.store_engine import create_database, open_store
+from device_manager.adapters.store_engine import create_database, open_reader, open_store
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_pg_frames import PgStore
 from device_manager.adapters.store_reader import SqlReader
@@ -90,6 +91,23 @@ def test_session_that_was_ended_is_made_anew_by_the_next_step(bench: Bench) -> N
     assert numbers(bench) == [1, 2]
 
 
+def test_reader_goes_on_after_its_sessions_were_ended(bench: Bench) -> None:
+    bench.register("kempten-02")
+    with closing(SqlReader(bench.path)) as reader:
+        before = reader.names()
+        ended = run(bench, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                           " AND pid <> pg_backend_pid()")  # fmt: skip
+        assert len(ended) >= 2  # the reader's and the writer's
+        assert reader.names() == before == {1: "kempten-01", 2: "kempten-02"}
+
+
+def test_reader_cannot_change_anything(bench: Bench) -> None:
+    engine = open_reader(bench.path)
+    with pytest.raises(InternalError, match="read-only transaction"), engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE node SET name = 'other'")
+    engine.dispose()
+
+
 def test_full_disk_of_the_server_loses_nothing_and_the_store_works_again_with_space(tmp_path: Path) -> None:
     with postgres.server() as own:
         bench, speaker = Bench(tmp_path, server=own.database("city")), Speaker()
@@ -124,6 +142,41 @@ def test_row_that_does_not_fit_is_refused_and_the_store_goes_on(bench: Bench) ->
     with bench.store.begin() as step:
         assert step.changed_elsewhere  # nothing remembered of a step that failed
         assert step.log(5) is None
+
+
+def test_statement_that_was_sent_ahead_and_is_refused_undoes_the_step(bench: Bench) -> None:
+    speaker = Speaker()
+
+    def shadow_of_nobody() -> None:
+        with bench.store.begin() as step:
+            step.append([RecordRow(1, 1, 0, "loss", NOW_MS, None, b"")])
+            step.save_shadows([(1, "{}"), (99, "{}")])
+            step.save_shadows([(1, "{}")])
+
+    with pytest.raises(RowRefused, match="foreign key"):
+        shadow_of_nobody()
+    bench.committer.commit([speaker.channels(), speaker.frame()])
+    assert numbers(bench) == [1, 2]
+
+
+@pytest.mark.parametrize("sent", ["rows", "statements"])
+def test_session_that_ends_while_much_is_under_way_leaves_nothing_of_it(bench: Bench, sent: str) -> None:
+    speaker = Speaker()
+    bench.committer.commit([speaker.channels()])
+
+    def send() -> None:
+        with bench.store.begin() as step:
+            for seq in range(5, 6000):
+                step.append([RecordRow(1, 1, seq, "loss", NOW_MS, None, bytes(1000))])
+                if sent == "statements":
+                    step.save_shadows([(1, "{}")])
+                if seq == 5:
+                    run(bench, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+
+    with pytest.raises(StoreError, match="nothing that was acknowledged is lost"):
+        send()
+    bench.committer.commit([speaker.frame()])
+    assert numbers(bench) == [1, 2]
 
 
 def test_topic_with_a_nul_is_kept_as_reject(bench: Bench) -> None:
@@ -162,8 +215,9 @@ def test_older_tables_are_brought_to_todays_and_lose_nothing(postgres_url: str, 
             raw.execute("ALTER TABLE public.node DROP tags")
             raw.execute("ALTER TABLE public.site DROP heading_deg, DROP fixture, DROP gml_id, DROP tags")
             raw.execute("UPDATE public.schema_version SET version = 2")
-    for _ in range(2):  # the second time there is nothing to do
-        PgStore(old).close()
+    opened: list[type[PgStore] | type[SqlReader]] = [SqlReader, PgStore]  # whoever comes first does it
+    for first in opened if version == 4 else opened[::-1]:  # the second time there is nothing to do
+        first(old).close()
     assert shape(old) == shape(today)
     with closing(sqlite3.connect(tmp_path / "citynode.db")) as same:
         same.executescript((HISTORY / "store_v3.sql").read_text("utf-8"))
