@@ -28,6 +28,8 @@ from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
 
 CONNECT_S = 5
+# What lies between forgets a silent connection after minutes; so it is noticed when a peer has gone without a word.
+_KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 3}
 _MIGRATION_LOCK = 0x636E_0001  # advisory: one process upgrades, the others wait
 _FRAME = f"""
 CREATE TABLE frame (number BIGINT NOT NULL, received_ms BIGINT NOT NULL, start_s BIGINT, seq BIGINT NOT NULL,
@@ -82,6 +84,7 @@ def new_engine(
     if growing:
         options += " -c plan_cache_mode=force_custom_plan"
     arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_S, "application_name": "citynode"}
+    arguments |= _KEEPALIVES
     if binary:
         arguments["cursor_factory"] = _BinaryCursor
     engine = create_engine(
@@ -98,7 +101,8 @@ def new_engine(
 def _look_alive(engine: Engine, raw: Any, _: object, __: object) -> None:
     """Refuse a connection that has ended, so that the pool makes new ones.
 
-    One that is well has nothing to say between two statements: asking each time would cost as much as what is asked.
+    One that is well has nothing to say between two statements, and asking it each time would cost as much as what is
+    asked. One whose peer went without a word has an error to say, found by keepalives.
     """
     said = poll()
     said.register(raw.fileno(), POLLIN)
