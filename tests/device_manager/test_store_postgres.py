@@ -95,9 +95,9 @@ def test_reader_goes_on_after_its_sessions_were_ended(bench: Bench) -> None:
     bench.register("kempten-02")
     with closing(SqlReader(bench.path)) as reader:
         before = reader.names()
-        ended = run(bench, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                           " AND pid <> pg_backend_pid()")  # fmt: skip
-        assert len(ended) >= 2  # the reader's and the writer's
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert len(run(bench, f"SELECT pg_terminate_backend(pid) {others}")) >= 2  # the reader's and the writer's
+        wait_for(lambda: not run(bench, f"SELECT 1 {others}"))
         assert reader.names() == before == {1: "kempten-01", 2: "kempten-02"}
 
 
