@@ -34,7 +34,7 @@ class Int8s:
 
 
 class Texts:
-    """A text[] of UTF-8."""
+    """A text[] of UTF-8; UnicodeEncodeError for what is no text."""
 
     oid: ClassVar[int] = 1009
 

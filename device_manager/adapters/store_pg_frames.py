@@ -129,9 +129,10 @@ def _driver(connection: Connection) -> Driver:
 
 def _refusal(error: Exception) -> RowRefused | None:
     """Return a RowRefused when a row does not fit: SQLSTATE classes 22 (data) and 23 (integrity)."""
-    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
     state = getattr(cause, "sqlstate", None) or ""
-    return RowRefused(str(cause)) if state[:2] in ("22", "23") or isinstance(cause, OverflowError) else None
+    unwritable = isinstance(cause, OverflowError | UnicodeEncodeError)
+    return RowRefused(str(cause)) if state[:2] in ("22", "23") or unwritable else None
 
 
 def _other_leader(connection: Connection, server: ServerDatabase) -> StoreError:
@@ -247,7 +248,7 @@ class PgTransaction(SqlTransaction):
         return {row[0]: row[1] for row in rows}
 
     def append(self, rows: Sequence[RecordRow]) -> None:
-        """See `Transaction.append`; the numbers go on from the highest."""
+        """See `Transaction.append`; the numbers go on from the highest, and a row of another month begins a COPY."""
         for month, some in groupby(rows, lambda row: month_of(row.received_ms)):
             write = self._sending.rows_into(f"{self._partition(month)} ({_COLUMNS})", _TYPES)
             for r in some:

@@ -26,7 +26,7 @@ class Sending:
         self._is_piping = False
 
     def rows_into(self, table: str, types: Sequence[str]) -> WriteRow:
-        """Return what sends a row into `table`, which may name columns; a COPY into another one ends."""
+        """Return what sends a row into `table`, which may name columns; whatever else is under way ends first."""
         if table not in self._copies:
             self.end()
             self._copies[table] = self._open.enter_context(_copying(self._driver, table, types))

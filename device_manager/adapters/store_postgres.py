@@ -28,8 +28,9 @@ from device_manager.database import ServerDatabase
 from device_manager.errors import StoreError
 
 CONNECT_S = 5
-# What lies between forgets a silent connection after minutes; so it is noticed when a peer has gone without a word.
-_KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 3}
+# A firewall between forgets a silent connection after minutes, and a host that lost its power says nothing: both are
+# noticed within two minutes, whether the connection was idle or waited for an answer.
+_KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 90_000}
 _MIGRATION_LOCK = 0x636E_0001  # advisory: one process upgrades, the others wait
 _FRAME = f"""
 CREATE TABLE frame (number BIGINT NOT NULL, received_ms BIGINT NOT NULL, start_s BIGINT, seq BIGINT NOT NULL,
@@ -105,12 +106,12 @@ def _look_alive(engine: Engine, raw: Any, _: object, __: object) -> None:
     asked. One whose peer went without a word has an error to say, found by keepalives.
     """
     said = poll()
-    said.register(raw.fileno(), POLLIN)
-    if said.poll(0):
-        try:
+    try:
+        said.register(raw.fileno(), POLLIN)
+        if said.poll(0):
             engine.dialect.do_ping(raw)
-        except psycopg.Error as error:
-            raise exc.InvalidatePoolError from error
+    except psycopg.Error as error:
+        raise exc.InvalidatePoolError from error
 
 
 def _marked(_: object, __: object, statement: str, parameters: Any, context: Any, ___: object) -> tuple[str, Any]:
@@ -142,6 +143,7 @@ def _remedy(cause: object, words: str) -> str:
         ("No space left", "free some space on the server's disk; nothing that was acknowledged is lost"),
         ("Read-only file system", "make the server's disk writable; nothing that was acknowledged is lost"),
         ("25006", "connect to the primary server, or make the server writable: it is read-only now"),
+        ("during recovery", "connect to the primary server, or make the server writable: it is read-only now"),
         ("28", "check user and password in [store] url"),
         ("3D000", "create the database on the server, or name another in [store] url"),
         ("42P01", "run `citynode init` with this URL first"),

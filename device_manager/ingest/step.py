@@ -43,7 +43,7 @@ from device_manager.ports import (
 
 Admitted = Record | Message | Refused
 _UNWELCOME = ("rejected", "decommissioned")  # admissions
-_TOGETHER = 500  # rows that are given to the store at a time
+TOGETHER = 500  # rows that are given to the store at a time
 _REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
 
 
@@ -90,7 +90,7 @@ class Step:
             self._rejects.expect(self._doubtful(names, messages, addresses, found))
         for at, ((name, kind), message, one) in enumerate(zip(addresses, messages, found, strict=True), start=1):
             self._take(name, kind, message, one)
-            if not at % _TOGETHER:
+            if not at % TOGETHER:
                 self._append()
 
     def _append(self) -> None:
@@ -167,8 +167,8 @@ class Step:
         self._append()
         rows = [row._replace(next=state.next, ahead=state.ahead) for row, state in self._logs.values()]
         transaction.save_logs(rows)
-        for at in range(0, len(told), _TOGETHER):
-            some = told[at : at + _TOGETHER]
+        for at in range(0, len(told), TOGETHER):
+            some = told[at : at + TOGETHER]
             folded = [(n.node_id, shadows.fold(known.get(n.node_id), n.name, events)) for n, events in some]
             transaction.save_shadows(folded)
             self._shadows.update(folded)
@@ -250,7 +250,9 @@ class Step:
         if record.kind != "frame":
             return
         key = row.log_id, record.epoch
-        width = self._columns.get(key) or self._memory.columns.get(key) or self._stored_width(*key)
+        width = self._columns.get(key, self._memory.columns.get(key))
+        if width is None:
+            width = self._stored_width(*key)
         if width and width != record.columns:
             raise Refused(a.SHAPE, f"expected {width} columns of epoch {record.epoch}, got {record.columns}")
 

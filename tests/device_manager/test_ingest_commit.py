@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 
 from device_manager.database import ServerDatabase
 from device_manager.ingest import admit as a
-from device_manager.ingest import rejects
+from device_manager.ingest import rejects, step
 from device_manager.ingest.memory import Outcome
 from device_manager.ports import Incoming
 from tests.fakes import postgres
 from tests.fakes.speaker import CHANNELS, NOW_MS, START_S, Speaker
 from tests.fakes.stores import Bench
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_together() -> Iterator[None]:
+    """Give the store seven rows at a time, so that batches of tests have many of the borders that great ones have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "TOGETHER", 7)
+        yield
 
 
 @pytest.fixture

@@ -148,6 +148,14 @@ def test_report_of_a_later_contract_has_no_state() -> None:
     assert after(report(10, "celebrating")).update["state"] is None
 
 
+def test_fold_that_fails_in_the_middle_is_as_if_it_had_not_begun() -> None:
+    shadows, frames = JsonFold(), FramesStored(1000, 1, 150, 190, 900, 0)
+    document = shadows.fold(None, "kempten-01", [frames])
+    with pytest.raises(KeyError):
+        shadows.fold(document, "kempten-01", [frames, StateSeen(2000, False, {})])
+    assert from_document(shadows.fold(document, "kempten-01", [frames])).frames == 2
+
+
 def test_running_release_is_what_the_node_says_and_unknown_when_it_says_nothing() -> None:
     shadow = after(state(), StateSeen(5, False, {"online": True, "boot": 5, "log": 7, "release": 12, "family": "x64"}))
     assert (shadow.release, shadow.family) == (12, "x64")

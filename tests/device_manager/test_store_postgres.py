@@ -14,11 +14,12 @@ from device_manager.adapters.store_copy import copy_store
 from device_manager.adapters.store_engine import create_database, open_reader, open_store
 from device_manager.adapters.store_operations import Operations
 from device_manager.adapters.store_pg_frames import PgStore
+from device_manager.adapters.store_postgres import translated
 from device_manager.adapters.store_reader import SqlReader
 from device_manager.audit import Entry
 from device_manager.database import ServerDatabase, parse
 from device_manager.errors import SetupError, StoreError
-from device_manager.ports import Incoming, RecordRow, RowRefused
+from device_manager.ports import Incoming, LogRow, RecordRow, RowRefused
 from tests.conftest import ROOT
 from tests.fakes import postgres
 from tests.fakes.derived import Derived
@@ -159,6 +160,19 @@ def test_statement_that_was_sent_ahead_and_is_refused_undoes_the_step(bench: Ben
     assert numbers(bench) == [1, 2]
 
 
+@pytest.mark.parametrize(("log_next", "document"), [(1 << 63, "{}"), (5, "\ud800"), (5, "\0")])
+def test_value_that_no_column_takes_is_refused_as_a_row(bench: Bench, log_next: int, document: str) -> None:
+    def save() -> None:
+        with bench.store.begin() as step:
+            step.save_logs([LogRow(1, 1, 7, log_next, ())])
+            step.save_shadows([(1, document)])
+
+    with pytest.raises(RowRefused):
+        save()
+    bench.committer.commit([Speaker().channels()])
+    assert numbers(bench) == [1]
+
+
 @pytest.mark.parametrize("sent", ["rows", "statements"])
 def test_session_that_ends_while_much_is_under_way_leaves_nothing_of_it(bench: Bench, sent: str) -> None:
     speaker = Speaker()
@@ -166,11 +180,13 @@ def test_session_that_ends_while_much_is_under_way_leaves_nothing_of_it(bench: B
 
     def send() -> None:
         with bench.store.begin() as step:
-            for seq in range(5, 6000):
-                step.append([RecordRow(1, 1, seq, "loss", NOW_MS, None, bytes(1000))])
-                if sent == "statements":
+            step.append([RecordRow(1, 1, 5, "loss", NOW_MS, None, bytes(1000))])
+            for seq in range(6, 6000):
+                if sent == "rows":
+                    step.append([RecordRow(1, 1, seq, "loss", NOW_MS, None, bytes(1000))])
+                else:
                     step.save_shadows([(1, "{}")])
-                if seq == 5:
+                if seq == 6:
                     run(bench, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
 
     with pytest.raises(StoreError, match="nothing that was acknowledged is lost"):
@@ -264,6 +280,12 @@ def test_server_that_is_away_says_so_without_the_password() -> None:
     with pytest.raises(StoreError, match="check that the server runs") as caught:
         open_store(gone)
     assert "secret" not in str(caught.value)
+
+
+def test_standby_with_older_tables_says_whom_to_ask(postgres_url: str) -> None:
+    words = "cannot set transaction read-write mode during recovery"
+    with pytest.raises(StoreError, match="connect to the primary server"), translated(parse(postgres_url)):
+        raise psycopg.errors.FeatureNotSupported(words)
 
 
 def test_url_of_something_else_is_refused() -> None:
