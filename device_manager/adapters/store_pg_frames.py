@@ -11,7 +11,7 @@ A frame lies in the partition of the month in which it came (UTC), made when its
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from sqlalchemy import Connection, CursorResult
@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from device_manager.adapters.store_keys import PLACE, RANGE
 from device_manager.adapters.store_partitions import ensure_month, month_of, table_of
 from device_manager.adapters.store_pg_arrays import Int4s, Int8s, Texts, register
-from device_manager.adapters.store_pg_sending import Driver, Sending, copy
+from device_manager.adapters.store_pg_sending import Driver, Sending, copy, driver_of
 from device_manager.adapters.store_postgres import check_schema, new_engine, translated
 from device_manager.adapters.store_schema import KINDS
 from device_manager.adapters.store_sql import (
@@ -104,7 +104,7 @@ class PgStore(SqlStore):
         with translated(self._server):
             connection = self._engine.connect()
             try:
-                register(_driver(connection))
+                register(driver_of(connection))
                 with connection.begin():
                     if not connection.exec_driver_sql("SELECT pg_try_advisory_lock(?)", (LEADER_LOCK,)).scalar():
                         raise _other_leader(connection, self._server)
@@ -121,10 +121,6 @@ class PgStore(SqlStore):
             self._connection.invalidate()
             self._connection.close()
         self._connection = None
-
-
-def _driver(connection: Connection) -> Driver:
-    return cast(Driver, connection.connection.driver_connection)
 
 
 def _refusal(error: Exception) -> RowRefused | None:
@@ -164,7 +160,7 @@ class PgTransaction(SqlTransaction):
         self.head = head
         self.made: set[str] = set()
         self._months = months
-        self._driver = _driver(connection)
+        self._driver = driver_of(connection)
         self._sending = Sending(self._driver)
         self._kept_head = head
         self._run = self._waited(self._run)

@@ -6,14 +6,20 @@ for the interpreter at every answer of the server.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
+from sqlalchemy import Connection
 
 from device_manager.adapters.store_pg_arrays import Int4s, Int8s, Texts
 
 Driver = psycopg.Connection[Any]
 WriteRow = Callable[[Sequence[object]], None]
+
+
+def driver_of(connection: Connection) -> Driver:
+    """Return what lies under SQLAlchemy's connection."""
+    return cast(Driver, connection.connection.driver_connection)
 
 
 class Sending:

@@ -28,6 +28,9 @@ INTERNAL = "internal"
 RETAINED = ("state", "channels")
 """What a node has its broker retain; an empty one says that it was removed there (MQTT 5, 3.3.1.3)."""
 
+UNWELCOME = ("rejected", "decommissioned")
+"""Admissions of nodes from which nothing is taken."""
+
 EARLIEST_S = 1_577_836_800  # 2020-01-01: no node existed before
 FUTURE_S = 86_400  # a clock may run ahead of ours by a day, not more
 SPAN_MAX_S = 86_400  # a frame covers at most a day, so that a reader of a window need not look back further

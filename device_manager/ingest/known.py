@@ -4,12 +4,13 @@ What the memory between batches holds is not asked for. What is asked one by one
 that became doubtful on the way) is looked up then.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from device_manager.ingest import admit as a
 from device_manager.ingest.admit import Message, Record, Refused
 from device_manager.ingest.memory import Memory
 from device_manager.ingest.watermark import LogState
-from device_manager.ports import LogRow, Node, Transaction
+from device_manager.ports import Incoming, LogRow, Node, Refusal, Transaction
 
 
 class Known:
@@ -21,8 +22,7 @@ class Known:
         self._strangers: set[str] = set()  # looked for, and not registered
         self._unseen: set[int] = set()  # logs that were looked for, and not there
         self._records: dict[tuple[int, int], tuple[str, bytes] | None] = {}  # None: looked for, and not there
-        self.committed: set[tuple[int, int]] = set()
-        """(log, number) of those records that count as committed already, of what was looked up."""
+        self._committed: set[tuple[int, int]] = set()  # (log, number) of what counts as committed already
         self._events: dict[tuple[int, str], bytes | None] = {}
 
     def look_up(self, names: set[str], found: Sequence[Record | Message | Refused]) -> None:
@@ -53,7 +53,7 @@ class Known:
                     keys.add((row.log_id, record.epoch))
                 if record.seq in state:
                     keys.add((row.log_id, record.seq))
-                    self.committed.add((record.log, record.seq))
+                    self._committed.add((record.log, record.seq))
         if keys:
             self._records = {**dict.fromkeys(keys), **self._transaction.records(sorted(keys))}
 
@@ -88,10 +88,32 @@ class Known:
         key = log_id, seq
         return self._records[key] if key in self._records else self._transaction.record(log_id, seq)
 
-    def is_missing(self, record: Record) -> bool:
+    def _is_missing(self, record: Record) -> bool:
         """True when a record that was looked up counts as committed and is not stored."""
         key = record.log, record.seq
-        return key in self.committed and not self._records.get((self._memory.logs[record.log][0].log_id, record.seq))
+        return key in self._committed and not self._records.get((self._memory.logs[record.log][0].log_id, record.seq))
+
+    def doubtful(
+        self,
+        names: set[str],
+        addresses: Sequence[tuple[str, str]],
+        messages: Sequence[Incoming],
+        found: Sequence[Record | Message | Refused],
+    ) -> Iterator[Refusal]:
+        """Yield what may be refused, or was before: what the contract refuses, comes from a node that is not welcome,
+        or counts as committed and is not stored."""
+        welcome = {name for name in names if (node := self.node(name)) and node.admission not in a.UNWELCOME}
+        if welcome == names and not self._committed and Refused not in set(map(type, found)):
+            return
+        for (name, kind), message, one in zip(addresses, messages, found, strict=True):
+            if isinstance(one, Refused):
+                head = a.read_head(kind, message.payload)
+            elif isinstance(one, Record) and (name not in welcome or self._is_missing(one)):
+                head = one.log, one.seq
+            else:
+                continue
+            if head:
+                yield Refusal(name, *head, message.payload)
 
     def last_event(self, node_id: int, kind: str) -> bytes | None:
         """Return the newest event of a kind that was kept before this batch."""

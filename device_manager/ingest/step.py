@@ -14,7 +14,7 @@ Rules
 The states of logs are copies here; rows are written at the end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import cast
@@ -42,7 +42,6 @@ from device_manager.ports import (
 )
 
 Admitted = Record | Message | Refused
-_UNWELCOME = ("rejected", "decommissioned")  # admissions
 TOGETHER = 500  # rows that are given to the store at a time
 _REMEMBERED = 200_000  # nodes, logs and epochs each; what was forgotten is read again
 
@@ -87,7 +86,7 @@ class Step:
             names = {name for name, _ in addresses if name}
             self._known.look_up(names, found)
             self._known.look_up_events(where for where, m in zip(addresses, messages, strict=True) if m.retained)
-            self._rejects.expect(self._doubtful(names, messages, addresses, found))
+            self._rejects.expect(self._known.doubtful(names, addresses, messages, found))
         for at, ((name, kind), message, one) in enumerate(zip(addresses, messages, found, strict=True), start=1):
             self._take(name, kind, message, one)
             if not at % TOGETHER:
@@ -105,28 +104,6 @@ class Step:
         for i, record in zip(frames, admit_frames([messages[i] for i in frames], self._latest_ms), strict=True):
             found[i] = record
         return [found[i] or self._admitted(addresses[i][1], message) for i, message in enumerate(messages)]
-
-    def _doubtful(
-        self,
-        names: set[str],
-        messages: Sequence[Incoming],
-        addresses: Sequence[tuple[str, str]],
-        found: Sequence[Admitted],
-    ) -> Iterator[Refusal]:
-        """Yield what may be refused, or was before: what the contract refuses, comes from a node that is not welcome,
-        or counts as committed and is not stored."""
-        welcome = {name for name in names if (node := self._known.node(name)) and node.admission not in _UNWELCOME}
-        if welcome == names and not self._known.committed and Refused not in set(map(type, found)):
-            return
-        for (name, kind), message, one in zip(addresses, messages, found, strict=True):
-            if isinstance(one, Refused):
-                head = a.read_head(kind, message.payload)
-            elif isinstance(one, Record) and (name not in welcome or self._known.is_missing(one)):
-                head = one.log, one.seq
-            else:
-                continue
-            if head:
-                yield Refusal(name, *head, message.payload)
 
     def take(self, message: Incoming, found: Admitted) -> None:
         """Decide one message that was found to be `found`."""
@@ -195,7 +172,7 @@ class Step:
         node = self._known.node(name)
         if node is None:
             raise Refused(a.NOT_REGISTERED, f"expected a registered node, got {name}")
-        if node.admission in _UNWELCOME:
+        if node.admission in a.UNWELCOME:
             raise Refused(a.NOT_ADMITTED, f"expected an admitted node, got {name}, which is {node.admission}")
         return node
 
